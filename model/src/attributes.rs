@@ -1,0 +1,550 @@
+//! Canonical typed JSON: how attributes, bodies, events and links are kept as text without losing a type.
+//!
+//! ```text
+//! OTLP value        text                      OTLP value        text
+//! string  "a"       "a"                       bytes             {"$bytes":"aGk="}   (standard base64, padded)
+//! int     1         1                         array             [v,…]
+//! double  1.0       1.0                       key-value list    {"k":v,…} keys sorted by bytes
+//! double  NaN, ±∞   {"$double":"NaN"}         list with a key twice  {"$pairs":[["k",v],…]} in the order sent
+//!   "Infinity" "-Infinity"; another NaN payload: its bits as 16 hex digits
+//! bool    true      true                      empty value       null
+//! ```
+//!
+//! A key that starts with `$` is written with one `$` more, so user keys never meet ours. A resource or a scope
+//! uses that room: `$schema_url`, `$name`, `$version`, `$dropped_attributes_count`, `$entity_refs` stand beside
+//! its attributes in one object.
+//!
+//! The text of equal maps is equal, so it can be a dictionary key; plain JSON readers can read it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+
+/// How deep values nest when read back. OTLP over protobuf ends near 47 levels.
+pub const DEPTH_MAX: usize = 128;
+
+/// One OTLP value, owned. For slow paths; hot paths write and walk the text.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    String(String),
+    Bytes(Vec<u8>),
+    Array(Vec<Value>),
+    /// In the order sent, keys as sent (not doubled).
+    Map(Vec<(String, Value)>),
+}
+
+/// Maps are equal as multisets of pairs; doubles by their bits.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut a, mut b) = (String::new(), String::new());
+        self.write(&mut a);
+        other.write(&mut b);
+        a == b
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not canonical JSON at byte {at}: expected {expected}")]
+pub struct ParseError {
+    pub at: usize,
+    pub expected: &'static str,
+}
+
+impl Value {
+    /// Appends the canonical text.
+    pub fn write(&self, out: &mut String) {
+        match self {
+            Value::Null => out.push_str("null"),
+            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Value::Int(value) => write_int(out, *value),
+            Value::Double(value) => write_double(out, *value),
+            Value::String(value) => write_string(out, value),
+            Value::Bytes(value) => write_bytes(out, value),
+            Value::Array(values) => {
+                out.push('[');
+                for (i, value) in values.iter().enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    value.write(out);
+                }
+                out.push(']');
+            }
+            Value::Map(pairs) => write_map(out, pairs.iter().map(|(key, value)| (key.as_str(), value)), |out, value| value.write(out)),
+        }
+    }
+
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Reads canonical text (any JSON object order is accepted).
+    pub fn parse(text: &str) -> Result<Value, ParseError> {
+        let mut reader = Reader { text, at: 0 };
+        let value = reader.value(0)?;
+        if reader.at != text.len() {
+            return Err(reader.expected("the end"));
+        }
+        Ok(value)
+    }
+}
+
+/// Appends a key-value list: sorted by key, or `$pairs` when a key stands twice.
+pub fn write_map<'a, V: Copy>(out: &mut String, pairs: impl Iterator<Item = (&'a str, V)>, write_value: impl Fn(&mut String, V)) {
+    let mut pairs: Vec<(&str, V)> = pairs.collect();
+    let in_order = pairs.clone();
+    pairs.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+    if pairs.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        out.push_str("{\"$pairs\":[");
+        for (i, (key, value)) in in_order.into_iter().enumerate() {
+            out.push_str(if i > 0 { ",[" } else { "[" });
+            write_string(out, key);
+            out.push(',');
+            write_value(out, value);
+            out.push(']');
+        }
+        out.push_str("]}");
+        return;
+    }
+    out.push('{');
+    for (i, (key, value)) in pairs.into_iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write_key(out, key);
+        out.push(':');
+        write_value(out, value);
+    }
+    out.push('}');
+}
+
+/// Appends an object key as it stands in the text: quoted, a leading `$` doubled.
+pub fn write_key(out: &mut String, key: &str) {
+    if key.starts_with('$') {
+        out.push_str("\"$");
+        write_escaped(out, key);
+        out.push('"');
+    } else {
+        write_string(out, key);
+    }
+}
+
+/// Appends a quoted, escaped string.
+pub fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    write_escaped(out, text);
+    out.push('"');
+}
+
+/// Escapes only what JSON demands: quote, backslash and control characters.
+fn write_escaped(out: &mut String, text: &str) {
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for (i, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[done..i]);
+        done = i + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            _ => {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                out.push_str("\\u00");
+                out.push(DIGITS[(byte >> 4) as usize] as char);
+                out.push(DIGITS[(byte & 15) as usize] as char);
+            }
+        }
+    }
+    out.push_str(&text[done..]);
+}
+
+pub fn write_int(out: &mut String, value: i64) {
+    out.push_str(itoa::Buffer::new().format(value));
+}
+
+/// Shortest text that reads back as the same bits, always with `.` or `e` so that it is no int.
+pub fn write_double(out: &mut String, value: f64) {
+    if value.is_finite() {
+        out.push_str(ryu::Buffer::new().format_finite(value));
+        return;
+    }
+    out.push_str("{\"$double\":\"");
+    if value.is_nan() {
+        if value.to_bits() == f64::NAN.to_bits() {
+            out.push_str("NaN");
+        } else {
+            out.push_str(&crate::ids::encode_hex(&value.to_bits().to_be_bytes()));
+        }
+    } else {
+        out.push_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    out.push_str("\"}");
+}
+
+pub fn write_bytes(out: &mut String, bytes: &[u8]) {
+    out.push_str("{\"$bytes\":\"");
+    STANDARD.encode_string(bytes, out);
+    out.push_str("\"}");
+}
+
+/// The pairs of a top-level object, in the text's order: decoded key, raw text of the value.
+///
+/// A `$pairs` object yields its pairs. Ends silently at the first malformed byte: the text is our own.
+pub fn entries(text: &str) -> Entries<'_> {
+    if let Some(rest) = text.strip_prefix("{\"$pairs\":[") {
+        return Entries { reader: Reader { text: rest, at: 0 }, pairs: true };
+    }
+    Entries { reader: Reader { text: text.strip_prefix('{').unwrap_or(""), at: 0 }, pairs: false }
+}
+
+pub struct Entries<'a> {
+    reader: Reader<'a>,
+    pairs: bool,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Cow<'a, str>, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = &mut self.reader;
+        if reader.peek() == Some(b',') {
+            reader.at += 1;
+        }
+        if self.pairs {
+            if reader.peek() != Some(b'[') {
+                return None;
+            }
+            reader.at += 1;
+        }
+        if reader.peek() != Some(b'"') {
+            return None;
+        }
+        let key = reader.string().ok()?;
+        let separator = if self.pairs { b',' } else { b':' };
+        if reader.peek() != Some(separator) {
+            return None;
+        }
+        reader.at += 1;
+        let start = reader.at;
+        reader.skip().ok()?;
+        let raw = &reader.text[start..reader.at];
+        if self.pairs {
+            reader.at += 1;
+            return Some((key, raw));
+        }
+        Some((undouble(key), raw))
+    }
+}
+
+/// `$$key` → `$key`; our own `$name` keys stay as they are.
+fn undouble(key: Cow<'_, str>) -> Cow<'_, str> {
+    if !key.starts_with("$$") {
+        return key;
+    }
+    match key {
+        Cow::Borrowed(key) => Cow::Borrowed(&key[1..]),
+        Cow::Owned(key) => Cow::Owned(key[1..].to_owned()),
+    }
+}
+
+/// The raw text of one key's value in a top-level object; the first when it stands twice.
+pub fn get<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    // Most rows do not hold the key: a substring search is far cheaper than a walk.
+    if !key.contains(['"', '\\', '\n']) && memchr::memmem::find(text.as_bytes(), key.as_bytes()).is_none() {
+        return None;
+    }
+    entries(text).find(|(name, _)| name == key).map(|(_, raw)| raw)
+}
+
+/// A value as a person compares it: strings unquoted, everything else as its text.
+pub fn plain_text(raw: &str) -> Cow<'_, str> {
+    if raw.starts_with('"') {
+        return Reader { text: raw, at: 0 }.string().unwrap_or(Cow::Borrowed(raw));
+    }
+    Cow::Borrowed(raw)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn expected(&self, expected: &'static str) -> ParseError {
+        ParseError { at: self.at, expected }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), ParseError> {
+        if self.peek() != Some(byte) {
+            return Err(self.expected(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &'static str, value: Value) -> Result<Value, ParseError> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.expected(word));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, ParseError> {
+        if depth > DEPTH_MAX {
+            return Err(self.expected("less nesting"));
+        }
+        match self.peek() {
+            Some(b'"') => Ok(Value::String(self.string()?.into_owned())),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(b'[') => self.array(depth),
+            Some(b'{') => self.object(depth),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => Err(self.expected("a value")),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, ParseError> {
+        self.take(b'[', "[")?;
+        let mut values = Vec::new();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Value::Array(values));
+        }
+        loop {
+            values.push(self.value(depth + 1)?);
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Value::Array(values));
+                }
+                _ => return Err(self.expected(", or ]")),
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value, ParseError> {
+        self.take(b'{', "{")?;
+        let mut pairs = Vec::new();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Value::Map(pairs));
+        }
+        loop {
+            let key = self.string()?;
+            self.take(b':', ":")?;
+            let special = key.starts_with('$') && !key.starts_with("$$");
+            if special && pairs.is_empty() && matches!(&*key, "$double" | "$bytes" | "$pairs") {
+                let value = self.special(&key, depth)?;
+                self.take(b'}', "}")?;
+                return Ok(value);
+            }
+            let value = self.value(depth + 1)?;
+            pairs.push((undouble(key).into_owned(), value));
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Value::Map(pairs));
+                }
+                _ => return Err(self.expected(", or }")),
+            }
+        }
+    }
+
+    fn special(&mut self, key: &str, depth: usize) -> Result<Value, ParseError> {
+        match key {
+            "$double" => {
+                let text = self.string()?;
+                let value = match &*text {
+                    "NaN" => f64::NAN,
+                    "Infinity" => f64::INFINITY,
+                    "-Infinity" => f64::NEG_INFINITY,
+                    bits => {
+                        let mut bytes = [0; 8];
+                        crate::ids::decode_hex(bits, &mut bytes).ok_or_else(|| self.expected("NaN, Infinity, -Infinity or 16 hex digits"))?;
+                        f64::from_bits(u64::from_be_bytes(bytes))
+                    }
+                };
+                Ok(Value::Double(value))
+            }
+            "$bytes" => {
+                let text = self.string()?;
+                let bytes = STANDARD.decode(&*text).map_err(|_| self.expected("base64"))?;
+                Ok(Value::Bytes(bytes))
+            }
+            _ => {
+                let Value::Array(items) = self.array(depth + 1)? else {
+                    return Err(self.expected("an array of pairs"));
+                };
+                let mut pairs = Vec::with_capacity(items.len());
+                for item in items {
+                    match item {
+                        Value::Array(pair) if pair.len() == 2 => {
+                            let mut pair = pair.into_iter();
+                            match (pair.next(), pair.next()) {
+                                (Some(Value::String(key)), Some(value)) => pairs.push((key, value)),
+                                _ => return Err(self.expected("a pair of key and value")),
+                            }
+                        }
+                        _ => return Err(self.expected("a pair of key and value")),
+                    }
+                }
+                Ok(Value::Map(pairs))
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<Value, ParseError> {
+        let start = self.at;
+        let mut double = false;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'0'..=b'9' | b'-' | b'+' => {}
+                b'.' | b'e' | b'E' => double = true,
+                _ => break,
+            }
+            self.at += 1;
+        }
+        let text = &self.text[start..self.at];
+        let error = ParseError { at: start, expected: "a number" };
+        if double {
+            return text.parse().map(Value::Double).map_err(|_| error);
+        }
+        // An unsigned 64-bit time beyond i64 is kept as its double: only our own raw fields are that large.
+        text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::Double)).map_err(|_| error)
+    }
+
+    fn string(&mut self) -> Result<Cow<'a, str>, ParseError> {
+        self.take(b'"', "a string")?;
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let Some(offset) = memchr::memchr2(b'"', b'\\', &bytes[start..]) else {
+            return Err(self.expected("a closing quote"));
+        };
+        self.at = start + offset;
+        if bytes[self.at] == b'"' {
+            self.at += 1;
+            return Ok(Cow::Borrowed(&self.text[start..self.at - 1]));
+        }
+        let mut out = String::from(&self.text[start..self.at]);
+        loop {
+            let rest = self.at;
+            let Some(offset) = memchr::memchr2(b'"', b'\\', &bytes[rest..]) else {
+                return Err(self.expected("a closing quote"));
+            };
+            out.push_str(&self.text[rest..rest + offset]);
+            self.at = rest + offset + 1;
+            if bytes[rest + offset] == b'"' {
+                return Ok(Cow::Owned(out));
+            }
+            self.escape(&mut out)?;
+        }
+    }
+
+    fn escape(&mut self, out: &mut String) -> Result<(), ParseError> {
+        let byte = self.peek().ok_or_else(|| self.expected("an escape"))?;
+        self.at += 1;
+        out.push(match byte {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'u' => {
+                let first = self.hex4()?;
+                let code = if (0xd800..0xdc00).contains(&first) && self.text[self.at..].starts_with("\\u") {
+                    self.at += 2;
+                    let second = self.hex4()?;
+                    0x10000 + ((first - 0xd800) << 10) + (second.wrapping_sub(0xdc00) & 0x3ff)
+                } else {
+                    first
+                };
+                char::from_u32(code).ok_or_else(|| self.expected("a Unicode character"))?
+            }
+            _ => return Err(self.expected("an escape")),
+        });
+        Ok(())
+    }
+
+    fn hex4(&mut self) -> Result<u32, ParseError> {
+        let digits = self.text.get(self.at..self.at + 4).ok_or_else(|| self.expected("4 hex digits"))?;
+        let code = u32::from_str_radix(digits, 16).map_err(|_| self.expected("4 hex digits"))?;
+        self.at += 4;
+        Ok(code)
+    }
+
+    /// Steps over one value without reading it. Iterative: depth costs nothing.
+    fn skip(&mut self) -> Result<(), ParseError> {
+        let bytes = self.text.as_bytes();
+        let mut depth = 0usize;
+        loop {
+            match self.peek().ok_or_else(|| self.expected("a value"))? {
+                b'"' => {
+                    self.at += 1;
+                    loop {
+                        let offset =
+                            memchr::memchr2(b'"', b'\\', &bytes[self.at.min(bytes.len())..]).ok_or_else(|| self.expected("a closing quote"))?;
+                        self.at += offset;
+                        if bytes[self.at] == b'"' {
+                            self.at += 1;
+                            break;
+                        }
+                        self.at += 2;
+                    }
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                    continue;
+                }
+                b'}' | b']' => {
+                    if depth == 0 {
+                        return Err(self.expected("a value"));
+                    }
+                    depth -= 1;
+                    self.at += 1;
+                }
+                b',' | b':' => {
+                    self.at += 1;
+                    continue;
+                }
+                _ => {
+                    while let Some(byte) = self.peek() {
+                        if matches!(byte, b',' | b'}' | b']' | b':') {
+                            break;
+                        }
+                        self.at += 1;
+                    }
+                }
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! From an accepted batch to a durable block that can be found.
+//!
+//! What this crate does not know: OTLP, protobuf, HTTP, DataFusion. File names, fsync and tantivy are known here alone.
+//! In the order of the data:
+//!
+//! | module | what |
+//! |---|---|
+//! | `storage` | append · snapshot · close: the whole path, readable from top to bottom |
+//! | `open` | load the catalog, replay the WAL behind it, start the tasks |
+//! | `version` | one immutable `Version { live, sealed, blocks }`, always swapped whole |
+//! | `snapshot` | what one query sees of it |
+//! | `wal` | entries, segments, group commit, replay |
+//! | `live` | rows in memory, by tenant and signal |
+//! | `flush` | when and what is sealed; sealed rows → block |
+//! | `block` | the files of a block: Parquet, `.tix`, `.idx`, `.tok` |
+//! | `text` | the one tokenizer |
+//! | `scan` | snapshot + predicate + columns → rows, live and blocks alike |
+//! | `catalog` | which blocks exist |
+//! | `upkeep` | merges, retention, sweep |
+//! | `objects` | every file name; write, fsync, rename; the I/O seam |
+
+pub mod snapshot;
+pub mod block;
+pub mod text;
+pub mod scan;
+pub mod objects;
+pub mod error;
+
+pub use error::{Error, Kind, Result};
+pub use snapshot::{Chunk, Snapshot};

@@ -1,0 +1,16 @@
+//! Every file and object: its name, how it is written so that it survives, and the seam where faults are injected.
+//!
+//! | file | what |
+//! |---|---|
+//! | `names` | every file and object name |
+//! | `file_io` | the operations on files that durability rests on, behind one trait |
+//! | `local` | objects in a directory: written beside, synced, renamed, directory synced |
+//!
+//! Not here: what the bytes mean.
+
+pub mod names;
+pub mod file_io;
+pub mod local;
+
+pub use file_io::{File, FileIo, OsFiles};
+pub use local::{LocalObjects, ObjectIo, ObjectWriter};

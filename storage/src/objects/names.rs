@@ -1,0 +1,44 @@
+//! Every file and object name. Tenants stand in paths as numbers, never as names.
+//!
+//! ```text
+//! DATA_DIR/
+//!   LOCK                                  one process at a time
+//!   catalog.sqlite                        which blocks exist
+//!   wal/00000000000000000001.wal          segment, named for its first LSN
+//!   wal/….wal.damaged-N                   set aside by recovery
+//!   blocks/<tenant>/<signal>/<block>.<ext>     block files
+//!   tmp/                                  being written; emptied at start
+//! ```
+
+use crate::block::{BlockId, FileKind};
+use hopline_model::{Lsn, Signal, TenantId};
+
+pub const LOCK: &str = "LOCK";
+pub const CATALOG: &str = "catalog.sqlite";
+pub const WAL_DIR: &str = "wal";
+pub const TMP_DIR: &str = "tmp";
+pub const BLOCKS_DIR: &str = "blocks";
+
+pub fn wal_segment(first: Lsn) -> String {
+    format!("{:020}.wal", first.0)
+}
+
+/// The first LSN of a segment's file name.
+pub fn parse_wal_segment(name: &str) -> Option<Lsn> {
+    let digits = name.strip_suffix(".wal")?;
+    (digits.len() == 20).then(|| digits.parse().ok().map(Lsn)).flatten()
+}
+
+pub fn extension(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Parquet => "parquet",
+        FileKind::Tix => "tix",
+        FileKind::Idx => "idx",
+        FileKind::Tok => "tok",
+    }
+}
+
+/// `blocks/0/spans/000000000042.parquet`
+pub fn block_file(tenant: TenantId, signal: Signal, block: BlockId, kind: FileKind) -> String {
+    format!("{BLOCKS_DIR}/{}/{}/{:012}.{}", tenant.0, signal.name(), block.0, extension(kind))
+}
