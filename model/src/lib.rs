@@ -9,10 +9,12 @@
 //! | `attributes` | canonical typed JSON: how any OTLP value is kept as text |
 //! | `schema` | every column name and the Arrow schema of each signal, once |
 //! | `batch` | a signal and its rows |
+//! | `auth` | tokens, tenants and scopes |
 //! | `span` | one span as a plain struct, from and to rows |
 //! | `log` | one log record as a plain struct, from and to rows |
 
 pub mod attributes;
+pub mod auth;
 pub mod batch;
 pub mod ids;
 pub mod log;

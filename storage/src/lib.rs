@@ -19,12 +19,16 @@
 //! | `upkeep` | merges, retention, sweep |
 //! | `objects` | every file name; write, fsync, rename; the I/O seam |
 
-pub mod snapshot;
 pub mod block;
-pub mod text;
-pub mod scan;
-pub mod objects;
+pub mod config;
 pub mod error;
+pub mod objects;
+pub mod scan;
+pub mod snapshot;
+pub mod storage;
+pub mod text;
 
+pub use config::Config;
 pub use error::{Error, Kind, Result};
 pub use snapshot::{Chunk, Snapshot};
+pub use storage::{Append, Appended, Stats, Storage};

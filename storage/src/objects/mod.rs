@@ -8,9 +8,9 @@
 //!
 //! Not here: what the bytes mean.
 
-pub mod names;
 pub mod file_io;
 pub mod local;
+pub mod names;
 
 pub use file_io::{File, FileIo, OsFiles};
 pub use local::{LocalObjects, ObjectIo, ObjectWriter};

@@ -17,7 +17,10 @@ pub enum Predicate {
     Or(Vec<Predicate>),
     Not(Box<Predicate>),
     /// A field of the row compared with a constant.
-    Compare { field: Field, test: Test },
+    Compare {
+        field: Field,
+        test: Test,
+    },
     /// Words or phrases in the row's text (log body; span name, event and attribute text).
     Text(TextQuery),
     TraceIds(Vec<TraceId>),

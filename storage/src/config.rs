@@ -1,0 +1,50 @@
+//! Settings of storage, with their defaults. `server` fills them from file, environment and flags.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `[storage]` of the configuration file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Set by `--data-dir`.
+    #[serde(skip)]
+    pub data_dir: PathBuf,
+    /// Size of a WAL file.
+    pub wal_segment_bytes: u64,
+    /// One table of live rows is sealed at this size.
+    pub seal_table_bytes_max: u64,
+    /// All live rows together; the largest table is sealed first.
+    pub live_bytes_max: u64,
+    /// A live row is sealed at this age at the latest.
+    pub seal_age_ms_max: u64,
+    /// How long a request's hash is kept, so that a retry is stored once. 0 turns it off.
+    pub duplicate_window_ms: u64,
+    pub duplicate_hashes_max: usize,
+    /// Rows older than this are removed.
+    pub retention_hours: u64,
+    /// Share of the volume that blocks may take, percent.
+    pub disk_budget_percent: u8,
+    /// Ingest is refused below this much free space.
+    pub free_bytes_min: u64,
+    /// A window (10 min) is merged this long after its end.
+    pub merge_delay_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(".hopline"),
+            wal_segment_bytes: 64 << 20,
+            seal_table_bytes_max: 32 << 20,
+            live_bytes_max: 32 << 20,
+            seal_age_ms_max: 10 * 60 * 1000,
+            duplicate_window_ms: 15 * 60 * 1000,
+            duplicate_hashes_max: 1_000_000,
+            retention_hours: 7 * 24,
+            disk_budget_percent: 80,
+            free_bytes_min: 1 << 30,
+            merge_delay_ms: 10 * 60 * 1000,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a scan is asked for, and what it cost.
+
+use super::predicate::Predicate;
+use crate::error::Result;
+use crate::snapshot::Snapshot;
+use arrow::array::RecordBatch;
+use hopline_model::{Seq, Signal, TimeRange, TraceId, UnixNanos};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// A column of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Column {
+    /// A column of `model::schema`, in its type. `attributes` comes as the whole canonical JSON, dense keys put back.
+    Fixed(&'static str),
+    /// One attribute of the row as plain text (`model::attributes::plain_text`), null when absent: nullable Utf8 named `attributes.<key>`.
+    Attribute(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Whatever is cheapest.
+    Any,
+    /// By (time column, seq), newest first; with a limit the scan stops as soon as no older part can matter.
+    NewestFirst,
+    /// By (time column, seq), oldest first.
+    OldestFirst,
+}
+
+/// Stops a scan from outside: cancelled by the caller, or past its deadline.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel {
+    stopped: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
+
+impl Cancel {
+    pub fn with_deadline(deadline: Instant) -> Self {
+        Self { stopped: Arc::default(), deadline: Some(deadline) }
+    }
+
+    pub fn cancel(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// `Err(Cancelled)` or `Err(Limit)` when the scan should end; asked every few thousand rows.
+    pub fn check(&self) -> Result<()> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Err(crate::Error::Cancelled);
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(crate::Error::Limit("the query ran into its deadline: narrow the time range or raise query.timeout_ms".into()));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ScanRequest {
+    pub signal: Signal,
+    /// On the signal's time column.
+    pub range: TimeRange,
+    pub predicate: Predicate,
+    /// In the order of the answer; may be empty (rows are then only counted).
+    pub columns: Vec<Column>,
+    pub order: Order,
+    /// Rows at most.
+    pub limit: Option<usize>,
+    /// With an order: only rows strictly behind this one.
+    pub after: Option<(UnixNanos, Seq)>,
+    pub cancel: Cancel,
+}
+
+impl ScanRequest {
+    /// Every row of a signal, all fixed columns of its schema, in any order.
+    pub fn all(signal: Signal) -> Self {
+        Self {
+            signal,
+            range: TimeRange::ALL,
+            predicate: Predicate::All,
+            columns: fixed_columns(signal),
+            order: Order::Any,
+            limit: None,
+            after: None,
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+/// Every fixed column of a signal, in schema order.
+pub fn fixed_columns(signal: Signal) -> Vec<Column> {
+    // Schemas are statics, so their names live as long as the program.
+    let schema: &'static arrow::datatypes::SchemaRef = hopline_model::schema::schema(signal);
+    schema.fields().iter().map(|field| Column::Fixed(field.name().as_str())).collect()
+}
+
+/// What a scan read, for `stats`, `explain` and warnings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScanStats {
+    pub blocks: u64,
+    pub blocks_pruned: u64,
+    pub rows_scanned: u64,
+    pub rows_matched: u64,
+    pub bytes_read: u64,
+    /// Ranges of blocks that could not be read, in words; the answer is then incomplete.
+    pub damaged: Vec<String>,
+}
+
+impl Snapshot {
+    /// Calls `each` with batches of matching rows until it breaks. Batches have at most 8,192 rows.
+    pub fn scan(&self, _request: &ScanRequest, _each: &mut dyn FnMut(RecordBatch) -> Result<ControlFlow<()>>) -> Result<ScanStats> {
+        Err(crate::Error::Internal("the scan is not written yet".into()))
+    }
+
+    /// Like [`Self::scan`], all at once, in order, at most `request.limit` rows.
+    pub fn collect(&self, request: &ScanRequest) -> Result<(Vec<RecordBatch>, ScanStats)> {
+        let mut batches = Vec::new();
+        let stats = self.scan(request, &mut |batch| {
+            batches.push(batch);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((batches, stats))
+    }
+
+    /// How many rows match; from block meta alone where that is exact.
+    pub fn count(&self, _request: &ScanRequest) -> Result<(u64, ScanStats)> {
+        Err(crate::Error::Internal("the scan is not written yet".into()))
+    }
+
+    /// Matching rows by time bucket and `by` (a fixed text or integer column, as text; `None`: one group): `(bucket start, group, rows)`, sorted.
+    pub fn histogram(
+        &self,
+        _request: &ScanRequest,
+        _bucket_nano: i64,
+        _by: Option<&'static str>,
+    ) -> Result<(Vec<(UnixNanos, String, u64)>, ScanStats)> {
+        Err(crate::Error::Internal("the scan is not written yet".into()))
+    }
+
+    /// Every row of `signal` with this trace id (spans, logs), in the columns asked, in time order; through `.tix`, O(1) data files.
+    pub fn trace_rows(&self, _signal: Signal, _trace: TraceId, _columns: &[Column], _cancel: &Cancel) -> Result<(Vec<RecordBatch>, ScanStats)> {
+        Err(crate::Error::Internal("the scan is not written yet".into()))
+    }
+
+    /// Distinct values of a fixed dictionary column with their row counts, most first, at most `limit`, within the request's range and predicate.
+    pub fn values(&self, _request: &ScanRequest, _column: &Column, _limit: usize) -> Result<(Vec<(String, u64)>, ScanStats)> {
+        Err(crate::Error::Internal("the scan is not written yet".into()))
+    }
+}
