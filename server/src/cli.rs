@@ -1,0 +1,195 @@
+//! Arguments of every command, as clap reads them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Follow one request across every hop: traces, logs and metrics over OTLP, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "hopline", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Start here: `hopline serve`, then set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 for your services and open http://127.0.0.1:4300"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take OTLP, keep it, answer questions about it
+    Serve(Serve),
+    /// Find traces: `hopline search 'service:checkout status:error duration:>500ms'`
+    Search(Search),
+    /// Draw one trace as a waterfall
+    Trace(Trace),
+    /// Find log records: `hopline logs 'severity:>=error "card declined"'`
+    Logs(Logs),
+    /// Ask in SQL: `hopline sql 'select service_name, count(*) from spans group by 1'`
+    Sql(Sql),
+    /// List services with their rate, errors and durations
+    Services(Services),
+    /// Say what state the server is in, and what to do about it
+    Doctor(Doctor),
+    /// Print the version, and the server's when one answers
+    Version(Version),
+    /// Print the completion script of a shell
+    Completion {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Every flag has a key of the same name in the configuration file, and `HOPLINE_<KEY>` in the environment.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Serve {
+    /// Where data is kept [default: $XDG_DATA_HOME/hopline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// TOML file with settings; see deploy/config/hopline.toml
+    #[arg(long, value_name = "FILE", env = "HOPLINE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// OTLP over gRPC [default: 127.0.0.1:4317]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) otlp_grpc: Option<String>,
+    /// OTLP over HTTP, protobuf and JSON [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) otlp_http: Option<String>,
+    /// Page and API [default: 127.0.0.1:4300]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<String>,
+    /// Token that clients must send; better in HOPLINE_TOKEN, where `ps` does not show it
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Listen beyond loopback without any token
+    #[arg(long)]
+    pub(crate) insecure_no_auth: bool,
+    /// Certificate chain (PEM) for all three doors
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// What is logged to stderr: error, warn, info, debug or a filter like `info,hopline_storage=debug` [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Print the settings as they would be used, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+/// Where the API is and how the answer is shown.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Ask {
+    /// The server's page and API
+    #[arg(long, env = "HOPLINE_ENDPOINT", default_value = "http://127.0.0.1:4300", value_name = "URL")]
+    pub(crate) endpoint: String,
+    #[arg(long, env = "HOPLINE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Tenant to ask, sent as X-Scope-OrgID
+    #[arg(long, env = "HOPLINE_TENANT", value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Seconds to wait for an answer
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// The API's answer as it is
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    Csv,
+}
+
+/// A window of time and a page of it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Range {
+    /// RFC 3339, unix time, or `now-15m` [default: an hour ago]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// At most 1000
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// Where the answer before ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Terms: words, "phrases", field:value, duration:>500ms, -env:staging, (a OR b)
+    #[arg(default_value = "", allow_hyphen_values = true)]
+    pub(crate) query: String,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// 32 hex digits
+    pub(crate) id: String,
+    /// Show the log records below the waterfall
+    #[arg(long)]
+    pub(crate) logs: bool,
+    /// Show every attribute of every span
+    #[arg(long)]
+    pub(crate) attributes: bool,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    #[arg(default_value = "", allow_hyphen_values = true)]
+    pub(crate) query: String,
+    /// Only the records of this trace
+    #[arg(long, value_name = "ID")]
+    pub(crate) trace: Option<String>,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// One SELECT over spans, logs, metrics, services; `-` reads it from stdin
+    pub(crate) query: String,
+    /// Values for $1, $2, …: JSON, else text
+    #[arg(long = "param", value_name = "VALUE")]
+    pub(crate) params: Vec<String>,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Services {
+    #[command(flatten)]
+    pub(crate) range: Range,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// First flush what is live and merge every window that has ended
+    #[arg(long)]
+    pub(crate) settle: bool,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Version {
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}

@@ -1,0 +1,136 @@
+//! The API as the commands ask it: one GET or POST, an error in words.
+
+use crate::cli::{Ask, Range};
+use anyhow::{Context, Result, anyhow};
+use reqwest::blocking::{RequestBuilder, Response};
+use serde_json::Value;
+use std::time::Duration;
+
+pub(crate) struct Client {
+    http: reqwest::blocking::Client,
+    ask: Ask,
+}
+
+/// Parameters of a question, empty ones left out.
+#[derive(Default)]
+pub(crate) struct Parameters(Vec<(&'static str, String)>);
+
+impl Parameters {
+    pub(crate) fn set(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        if let Some(value) = value {
+            self.0.push((name, value.to_string()));
+        }
+        self
+    }
+
+    pub(crate) fn range(self, range: &Range) -> Self {
+        self.set("from", range.from.as_ref()).set("to", range.to.as_ref()).set("limit", range.limit).set("cursor", range.cursor.as_ref())
+    }
+}
+
+impl Client {
+    pub(crate) fn new(ask: &Ask) -> Result<Self> {
+        let http = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(ask.timeout.max(1)))
+            .user_agent(concat!("hopline/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .context("cannot set up the HTTP client")?;
+        let mut ask = ask.clone();
+        if !ask.endpoint.contains("://") {
+            ask.endpoint = format!("http://{}", ask.endpoint);
+        }
+        ask.endpoint.truncate(ask.endpoint.trim_end_matches('/').len());
+        Ok(Self { http, ask })
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.ask.endpoint
+    }
+
+    /// The JSON answer to `path`.
+    pub(crate) fn get(&self, path: &str, parameters: &Parameters) -> Result<Value> {
+        let request = self.http.get(format!("{}{path}", self.ask.endpoint)).query(&parameters.0).header("accept", "application/json");
+        json(self.send(request)?)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.ask.endpoint)).json(body).header("accept", "application/json");
+        json(self.send(request)?)
+    }
+
+    fn send(&self, mut request: RequestBuilder) -> Result<Response> {
+        if let Some(token) = &self.ask.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(tenant) = &self.ask.tenant {
+            request = request.header("x-scope-orgid", tenant);
+        }
+        let response = request.send().map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let body = response.text().unwrap_or_default();
+        Err(anyhow!("{}", problem(status.as_u16(), &body)))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
+        let endpoint = &self.ask.endpoint;
+        if error.is_timeout() {
+            return anyhow!("{endpoint} did not answer within {} s: ask for less, or give it longer with --timeout", self.ask.timeout);
+        }
+        if error.is_connect() {
+            return anyhow!("nothing answers at {endpoint}: start it with `hopline serve`, or name another with --endpoint or HOPLINE_ENDPOINT");
+        }
+        // The innermost cause says it; the outer ones repeat the URL.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        anyhow!("cannot ask {endpoint}: {cause}")
+    }
+}
+
+fn json(response: Response) -> Result<Value> {
+    let text = response.text().context("the answer broke off")?;
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).context("the answer is not JSON: is --endpoint a Hopline server?")
+}
+
+/// Problem JSON (RFC 9457) as one message; anything else as it came.
+fn problem(status: u16, body: &str) -> String {
+    let parsed: Option<Value> = serde_json::from_str(body).ok();
+    let field = |name: &str| parsed.as_ref().and_then(|value| value.get(name)).and_then(Value::as_str).unwrap_or_default().to_string();
+    let (title, detail) = (field("title"), field("detail"));
+    let said = match (title.is_empty(), detail.is_empty()) {
+        (_, false) => detail,
+        (false, true) => title,
+        (true, true) => body.chars().take(300).collect::<String>().trim().to_string(),
+    };
+    match status {
+        401 => format!("{said}\ngive the token with --token or HOPLINE_TOKEN"),
+        _ if said.is_empty() => format!("the server answered {status}"),
+        _ => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_in_words() {
+        let cases = [
+            (400, r#"{"title":"bad query","detail":"at 3: expected a value"}"#, "at 3: expected a value"),
+            (404, r#"{"title":"no such trace"}"#, "no such trace"),
+            (502, "bad gateway", "bad gateway"),
+            (500, "", "the server answered 500"),
+        ];
+        for (status, body, expect) in cases {
+            assert_eq!(problem(status, body), expect);
+        }
+        assert!(problem(401, "{}").contains("HOPLINE_TOKEN"));
+    }
+}

@@ -1,0 +1,104 @@
+//! `hopline doctor`: what state the server is in and what to do about it; ends with 1 when something needs doing.
+
+use crate::cli::{Doctor, Format};
+use crate::client::{Client, Parameters};
+use crate::print::{Paint, Screen, out, value};
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Settling merges every window: longer than a question may take.
+const SETTLE_TIMEOUT_SECONDS: u64 = 3600;
+
+struct Finding {
+    good: bool,
+    what: &'static str,
+    words: String,
+}
+
+pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
+    if arguments.settle {
+        let mut ask = arguments.ask.clone();
+        ask.timeout = ask.timeout.max(SETTLE_TIMEOUT_SECONDS);
+        Client::new(&ask)?.post("/api/v1/settle", &json!({}))?;
+    }
+    let client = Client::new(&arguments.ask)?;
+    let status = client.get("/api/v1/status", &Parameters::default())?;
+    let findings = examine(&status);
+    let well = findings.iter().all(|finding| finding.good);
+    let objects = || findings.iter().map(|finding| json!({"check": finding.what, "good": finding.good, "detail": finding.words})).collect::<Vec<_>>();
+    match arguments.ask.format {
+        Format::Json => out(&format!("{}\n", serde_json::to_string_pretty(&json!({"well": well, "checks": objects(), "status": status}))?))?,
+        Format::Ndjson => out(&crate::print::list::lines(&objects())?)?,
+        Format::Csv => out(&crate::print::list::csv(&objects())?)?,
+        Format::Table => {
+            let screen = Screen::stdout();
+            for finding in &findings {
+                let mark = if finding.good { Paint::Good.on("✓", screen) } else { Paint::Bad.on("✗", screen) };
+                out(&format!("{mark} {}: {}\n", finding.what, finding.words))?;
+            }
+        }
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn examine(status: &Value) -> Vec<Finding> {
+    let storage = status.get("storage").unwrap_or(&Value::Null);
+    let number = |name: &str| storage.get(name).and_then(value::integer).unwrap_or(0);
+    let flag = |name: &str| storage.get(name).and_then(Value::as_bool).unwrap_or(false);
+    let mut findings = vec![];
+    let mut check = |good: bool, what: &'static str, words: String| findings.push(Finding { good, what, words });
+    check(true, "server", format!("version {}", status.get("version").and_then(Value::as_str).unwrap_or("unknown")));
+    match flag("replayed") {
+        true => check(true, "replay", "done, answers are complete".into()),
+        false => check(false, "replay", "still reading what was kept before the last stop; answers are not complete until it ends".into()),
+    }
+    match flag("read_only") {
+        false => check(
+            true,
+            "writing",
+            format!("{} rows live ({}), {} in the log", number("live_rows"), size(number("live_bytes")), size(number("wal_bytes"))),
+        ),
+        true => check(false, "writing", "refused: syncing to disk failed twice; look at the disk and the server's log, then restart it".into()),
+    }
+    check(true, "stored", format!("{} rows in {} blocks, {}", number("block_rows"), number("blocks"), size(number("block_bytes"))));
+    let free = number("free_bytes");
+    check(
+        free == 0 || free > 2 << 30,
+        "disk",
+        format!("{} free{}", size(free), if free > 2 << 30 { "" } else { ": make room or lower storage.retention_hours" }),
+    );
+    if number("quarantined_bytes") > 0 {
+        check(
+            false,
+            "damage",
+            format!("{} were unreadable and set aside under quarantine/ of the data directory", size(number("quarantined_bytes"))),
+        );
+    }
+    for note in storage.get("notes").and_then(Value::as_array).into_iter().flatten() {
+        check(false, "note", value::plain(note));
+    }
+    for error in status.pointer("/ingest/errors").and_then(Value::as_array).into_iter().flatten() {
+        let words = error.get("message").map_or_else(|| value::plain(error), value::plain);
+        check(false, "receiver", words);
+    }
+    findings
+}
+
+fn size(bytes: i64) -> String {
+    value::bytes(u64::try_from(bytes).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong() {
+        let well = json!({"version": "0.1.0", "storage": {"replayed": true, "read_only": false, "free_bytes": 50_000_000_000_i64}});
+        assert!(examine(&well).iter().all(|finding| finding.good));
+        let ill = json!({"storage": {"replayed": false, "read_only": true, "free_bytes": 1, "quarantined_bytes": 7, "notes": ["slow disk"]}, "ingest": {"errors": [{"message": "bad wire type"}]}});
+        let bad: Vec<&str> = examine(&ill).iter().filter(|finding| !finding.good).map(|finding| finding.what).collect();
+        assert_eq!(bad, ["replay", "writing", "disk", "damage", "note", "receiver"]);
+    }
+}

@@ -1,0 +1,89 @@
+//! Storage → query → collector; and back: doors first, storage last.
+//!
+//! The doors are bound before anything is opened, so that a taken port is said at once and nothing has to be undone. They answer
+//! when storage is open, which reads its catalog and checks the log but does not wait for replay.
+
+use crate::config::Config;
+use crate::doors::{self, HttpDoor};
+use crate::{assets, login, print};
+use anyhow::{Context, Result};
+use axum::Router;
+use hopline_model::SystemClock;
+use hopline_storage::Storage;
+use hopline_storage::objects::OsFiles;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(crate) async fn serve(config: Config) -> Result<()> {
+    let began = Instant::now();
+    let tls = doors::tls(&config.tls)?;
+    let grpc_listener = doors::bind("otlp_grpc", &config.otlp_grpc).await?;
+    let otlp_listener = doors::bind("otlp_http", &config.otlp_http).await?;
+    let http_listener = doors::bind("http", &config.http).await?;
+    let mut stop = Stop::listen()?;
+    let auth = Arc::new(config.auth());
+    let storage = open_storage(&config).await?;
+
+    let router = with_page(Router::new(), &auth, tls.is_some());
+    let http = HttpDoor::open(http_listener, tls, router)?;
+    let (otlp_grpc, otlp_http) = (grpc_listener.local_addr()?, otlp_listener.local_addr()?);
+    say_ready(otlp_grpc, otlp_http, http.address);
+    tracing::info!(%otlp_grpc, %otlp_http, http = %http.address, data_dir = %config.data_dir.display(), ready_ms = began.elapsed().as_millis() as u64, "ready");
+
+    stop.wait().await;
+    tracing::info!("stopping: what is live is written to blocks; a second signal ends at once");
+    tokio::select! {
+        closed = close(storage, http) => closed,
+        () = stop.wait() => {
+            tracing::warn!("ended at once: the next start reads the log again, nothing is lost");
+            std::process::exit(130);
+        }
+    }
+}
+
+async fn open_storage(config: &Config) -> Result<Arc<Storage>> {
+    let settings = config.storage.clone();
+    // Opening reads files; the runtime's threads are for waiting.
+    let opened = tokio::task::spawn_blocking(move || Storage::open(settings, SystemClock::new(), Arc::new(OsFiles)));
+    opened.await.context("opening storage broke off")?.with_context(|| format!("cannot open the data in {}", config.data_dir.display()))
+}
+
+/// The page's addresses stand below the API's; its cookie becomes the API's token.
+fn with_page(api: Router, auth: &Arc<hopline_model::auth::Auth>, secure: bool) -> Router {
+    api.merge(login::router(auth.clone(), secure)).fallback(assets::page).layer(axum::middleware::from_fn(login::cookie_to_bearer))
+}
+
+/// The one line on standard output that a program that started us waits for.
+fn say_ready(otlp_grpc: SocketAddr, otlp_http: SocketAddr, http: SocketAddr) {
+    let line = json!({"ready": true, "otlp_grpc": otlp_grpc.to_string(), "otlp_http": otlp_http.to_string(), "http": http.to_string()});
+    if let Err(error) = print::out(&format!("{line}\n")) {
+        tracing::debug!(%error, "nobody reads the ready line");
+    }
+}
+
+async fn close(storage: Arc<Storage>, http: HttpDoor) -> Result<()> {
+    http.close().await;
+    storage.close().await.context("storage did not close cleanly: the next start reads the log again")
+}
+
+/// SIGTERM or SIGINT.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
