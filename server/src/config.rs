@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 mod tests;
 
+/// `HOPLINE_*` variables of the commands, of the demo and of the tests: they may stand in the environment of `serve` too.
+const NOT_SETTINGS: &[&str] = &["endpoint", "otlp_endpoint", "config", "tenant", "bin", "seed", "torture_rounds"];
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
@@ -68,8 +71,8 @@ impl Config {
             let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the settings in {}", path.display()))?;
             figment = figment.merge(Toml::string(&text));
         }
-        // Tokens are text whatever they look like; figment would read `123` as a number. The others belong to the commands.
-        figment = figment.merge(Env::prefixed("HOPLINE_").ignore(&["token", "endpoint", "config", "tenant"]).split("__"));
+        // Tokens are text whatever they look like; figment would read `123` as a number.
+        figment = figment.merge(Env::prefixed("HOPLINE_").ignore(&["token"]).ignore(NOT_SETTINGS).split("__"));
         let environment_token = std::env::var("HOPLINE_TOKEN").ok().filter(|token| !token.is_empty());
         if let Some(token) = flags.token.clone().or(environment_token) {
             figment = figment.merge(("token", token));

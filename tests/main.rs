@@ -1,0 +1,26 @@
+//! Tests of the built binary from outside, and of the layout of the repository. One test binary, so that it is linked once.
+//!
+//! | module | what |
+//! |---|---|
+//! | `harness` | a real server on free ports, an OTLP client in three encodings, the API |
+//! | `scenarios` | send → ask → expect, as data files, asked of live rows, after a kill and after a clean stop |
+//! | `sdk` | real OpenTelemetry SDKs in their own processes, compared with what they say they did |
+//! | `crash` | kill -9 under load: acknowledged = found, once |
+//! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
+//! | `readme` | the examples of README.md, as they stand there |
+//! | `deploy` | the files under `deploy/` have the right shape |
+//! | `tidy` | what ARCHITECTURE.md says of the layout is true |
+//!
+//! The binary is `$HOPLINE_BIN`, else the one built beside these tests (`cargo build --workspace`).
+
+// A panic is how a test reports.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod crash;
+mod deploy;
+mod harness;
+mod readme;
+mod scenarios;
+mod sdk;
+mod serve;
+mod tidy;
