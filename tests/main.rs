@@ -5,6 +5,7 @@
 //! | `harness` | a real server on free ports, an OTLP client in three encodings, the API |
 //! | `scenarios` | send → ask → expect, as data files, asked of live rows, after a kill and after a clean stop |
 //! | `sdk` | real OpenTelemetry SDKs in their own processes, compared with what they say they did |
+//! | `captures` | requests as real SDKs sent them, posted as they are |
 //! | `crash` | kill -9 under load: acknowledged = found, once |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
@@ -16,6 +17,7 @@
 // A panic is how a test reports.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod captures;
 mod crash;
 mod deploy;
 mod harness;

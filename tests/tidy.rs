@@ -60,6 +60,10 @@ fn what_each_part_does_not_know() {
         let text = read(&path);
         let name = path.to_string_lossy();
         for (words, homes) in rules {
+            // This file names what it forbids.
+            if name == "tests/tidy.rs" {
+                continue;
+            }
             if homes.iter().any(|home| name.starts_with(home)) {
                 continue;
             }
