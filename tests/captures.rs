@@ -23,7 +23,9 @@ fn post_archive(server: &Server, archive: &Path) -> usize {
         let (stem, ending) = name.split_once('.').unwrap();
         let signal = stem.split_once('-').unwrap().1;
         let (content_type, whole) = if ending == "pb" { ("application/x-protobuf", &b""[..]) } else { ("application/json", &b"{}"[..]) };
-        let answer = exporter.post(&format!("/v1/{signal}"), content_type, None, std::fs::read(file).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let answer = exporter
+            .post(&format!("/v1/{signal}"), content_type, None, std::fs::read(file).unwrap())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(answer, whole, "{name}: {}", String::from_utf8_lossy(&answer));
     }
     files.len()
@@ -50,7 +52,11 @@ fn captured_requests_are_all_there() {
             let answer = api.get(&format!("/api/v1/traces/{id}"));
             let seen = answer["spans"].as_array().unwrap();
             for (service, count) in trace["spans_by_service"].as_object().unwrap() {
-                assert_eq!(seen.iter().filter(|span| span["service_name"] == service.as_str()).count() as u64, count.as_u64().unwrap(), "{archive} trace {id} service {service}");
+                assert_eq!(
+                    seen.iter().filter(|span| span["service_name"] == service.as_str()).count() as u64,
+                    count.as_u64().unwrap(),
+                    "{archive} trace {id} service {service}"
+                );
             }
             let logs = api.get(&format!("/api/v1/traces/{id}/logs?limit=1000"));
             assert_eq!(logs["items"].as_array().unwrap().len() as u64, trace["log_lines"].as_u64().unwrap(), "{archive} trace {id}");
@@ -69,7 +75,8 @@ fn official_examples() {
     let server = Server::start();
     for (file, signal) in [("trace.json", "traces"), ("logs.json", "logs"), ("events.json", "logs"), ("metrics.json", "metrics")] {
         let body = std::fs::read(root().join("tests/fixtures/examples").join(file)).unwrap();
-        let answer = server.exporter().post(&format!("/v1/{signal}"), "application/json", None, body).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let answer =
+            server.exporter().post(&format!("/v1/{signal}"), "application/json", None, body).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(String::from_utf8_lossy(&answer), "{}", "{file}");
     }
     let api = server.api();
