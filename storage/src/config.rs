@@ -12,6 +12,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Size of a WAL file.
     pub wal_segment_bytes: u64,
+    /// Above it the tables that keep the oldest WAL file are sealed, however small: replay stays short.
+    pub wal_bytes_max: u64,
     /// One table of live rows is sealed at this size.
     pub seal_table_bytes_max: u64,
     /// All live rows together; the largest table is sealed first.
@@ -36,6 +38,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from(".hopline"),
             wal_segment_bytes: 64 << 20,
+            wal_bytes_max: 512 << 20,
             seal_table_bytes_max: 32 << 20,
             live_bytes_max: 32 << 20,
             seal_age_ms_max: 10 * 60 * 1000,

@@ -20,13 +20,23 @@
 //! | `objects` | every file name; write, fsync, rename; the I/O seam |
 
 pub mod block;
+pub mod catalog;
 pub mod config;
+mod dedupe;
 pub mod error;
+mod failpoint;
+mod flush;
+mod health;
+mod live;
 pub mod objects;
+mod open;
 pub mod scan;
 pub mod snapshot;
 pub mod storage;
 pub mod text;
+mod upkeep;
+mod version;
+pub mod wal;
 
 pub use config::Config;
 pub use error::{Error, Kind, Result};

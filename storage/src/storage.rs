@@ -1,12 +1,32 @@
 //! Append · snapshot · close: the whole path of a batch, readable from top to bottom.
 
+use crate::block::{BlockId, BlockMeta};
+use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::dedupe::Dedupe;
 use crate::error::{Error, Result};
-use crate::objects::FileIo;
-use crate::snapshot::Snapshot;
-use hopline_model::{Batch, Clock, TenantId, UnixNanos};
+use crate::flush::run::FlushAll;
+use crate::health::Health;
+use crate::live::Rows;
+use crate::objects::lock::Lock;
+use crate::objects::{FileIo, ObjectIo};
+use crate::snapshot::{Chunk, Snapshot};
+use crate::version::Versions;
+use crate::wal::entry::{HashRows, Header, Unplaced};
+use crate::wal::payload::{self, SCHEMA_VERSION};
+use crate::wal::segment::Segments;
+use crate::wal::writer::{Entry, ROOM_WAIT, Request};
+use crossbeam_channel::Sender;
+use hopline_model::ids::ENTRY_ROWS_MAX;
+use hopline_model::schema::schema;
+use hopline_model::{Batch, Clock, Lsn, Signal, TenantId, UnixNanos};
+use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
 
 /// One decoded request.
 #[derive(Debug)]
@@ -50,59 +70,248 @@ pub struct Stats {
     pub notes: Vec<String>,
 }
 
+/// Writes the files of a block: [`crate::block::write::write_block`], or a test's own.
+pub(crate) type BlockWriter = fn(&Arc<dyn ObjectIo>, BlockId, TenantId, Signal, u8, &[Chunk], UnixNanos) -> Result<BlockMeta>;
+
 /// The store of one data directory.
 #[derive(Debug)]
-pub struct Storage {}
+pub struct Storage {
+    pub(crate) config: Config,
+    pub(crate) health: Arc<Health>,
+    pub(crate) versions: Arc<Versions>,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) dedupe: Arc<Dedupe>,
+    pub(crate) epoch: u32,
+    pub(crate) tenants: RwLock<HashMap<String, TenantId>>,
+    /// The ways to the tasks; gone once storage stops.
+    pub(crate) tasks: Mutex<Option<Tasks>>,
+}
+
+/// Where the tasks are reached, and their threads in the order they are stopped.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    pub(crate) requests: Sender<Request>,
+    pub(crate) flush: Sender<FlushAll>,
+    pub(crate) upkeep: Sender<()>,
+    pub(crate) replay_thread: JoinHandle<()>,
+    pub(crate) writer_thread: JoinHandle<()>,
+    pub(crate) flush_thread: JoinHandle<()>,
+    pub(crate) upkeep_thread: JoinHandle<()>,
+    /// Let go last.
+    pub(crate) lock: Option<Lock>,
+}
 
 impl Storage {
     /// Locks the directory, loads the catalog, checks the WAL, opens a new epoch and starts replay and the tasks behind open doors.
     ///
     /// Errors: the directory is locked by another process; its format is newer; it cannot be written.
-    pub fn open(_config: Config, _clock: Arc<dyn Clock>, _files: Arc<dyn FileIo>) -> Result<Arc<Self>> {
-        Err(Error::Internal("storage is not written yet".into()))
+    pub fn open(config: Config, clock: Arc<dyn Clock>, files: Arc<dyn FileIo>) -> Result<Arc<Self>> {
+        crate::open::open(config, clock, files)
     }
 
     /// The number of a tenant, given out durably on first use. Cheap when known.
-    pub fn tenant(&self, _name: &str) -> Result<TenantId> {
-        Err(Error::Internal("storage is not written yet".into()))
+    pub fn tenant(&self, name: &str) -> Result<TenantId> {
+        if let Some(id) = self.known_tenant(name) {
+            return Ok(id);
+        }
+        let id = self.catalog.tenant(self.epoch, name)?;
+        self.tenants.write().insert(name.to_owned(), id);
+        Ok(id)
     }
 
     /// The number of a tenant that has ever sent something.
-    pub fn known_tenant(&self, _name: &str) -> Option<TenantId> {
-        None
+    pub fn known_tenant(&self, name: &str) -> Option<TenantId> {
+        self.tenants.read().get(name).copied()
     }
 
     /// Durable and visible to every later snapshot when it returns `Ok`.
     ///
     /// Errors by kind: `Retry` (passing), `Full` (disk), `Closed` (shutting down or read-only), `Invalid` (rows that break the schema).
-    pub async fn append(&self, _append: Append) -> Result<Appended> {
-        Err(Error::Internal("storage is not written yet".into()))
+    pub async fn append(&self, append: Append) -> Result<Appended> {
+        self.accepting()?;
+        let rows = append.batches.iter().map(|batch| batch.rows.num_rows() as u64).sum();
+        if rows == 0 {
+            return Ok(Appended { duplicate: false, rows: 0 });
+        }
+        let claim = match append.request_hash {
+            Some(hash) if self.config.duplicate_window_ms > 0 => match self.dedupe.claim(append.tenant, hash).await {
+                Some(claim) => Some(claim),
+                None => return Ok(Appended { duplicate: true, rows: 0 }),
+            },
+            _ => None,
+        };
+        self.room().await?;
+        let entries = entries(append)?;
+        let (done, answer) = oneshot::channel();
+        let stopping = || Error::Closed("storage is shutting down: try again".into());
+        {
+            let tasks = self.tasks.lock();
+            let tasks = tasks.as_ref().ok_or_else(stopping)?;
+            tasks.requests.send(Request { entries, claim, done }).map_err(|_| stopping())?;
+        }
+        answer.await.map_err(|_| stopping())??;
+        Ok(Appended { duplicate: false, rows })
+    }
+
+    fn accepting(&self) -> Result<()> {
+        if self.health.is_stopping() {
+            return Err(Error::Closed("storage is shutting down: try again".into()));
+        }
+        if self.health.is_read_only() {
+            return Err(Error::Closed("storage is read-only after disk failures: see /api/v1/status, check the disk, then restart".into()));
+        }
+        if self.health.is_full() {
+            let (free, min) = (self.health.free_bytes(), self.config.free_bytes_min);
+            return Err(Error::Full(format!(
+                "the disk is full: {free} bytes are free, storage.free_bytes_min is {min}; free some space, it resumes by itself"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Waits while live rows take more than twice their budget: sealing is behind.
+    async fn room(&self) -> Result<()> {
+        let full = || self.versions.live_bytes() >= 2 * self.config.live_bytes_max;
+        if !full() {
+            return Ok(());
+        }
+        let wait = async {
+            loop {
+                let room = self.versions.room.notified();
+                if !full() {
+                    return;
+                }
+                room.await;
+            }
+        };
+        let waited = tokio::time::timeout(ROOM_WAIT, wait).await;
+        waited.map_err(|_| Error::Retry("sealing is behind, memory for live rows is used up: try again in a moment".into()))
     }
 
     /// The answer to a request was sent whole: its hash is kept 60 s more instead of the full window.
-    pub fn confirm(&self, _tenant: TenantId, _request_hash: u128) {}
+    pub fn confirm(&self, tenant: TenantId, request_hash: u128) {
+        self.dedupe.confirm(tenant, request_hash);
+    }
 
     /// One consistent view; cheap.
     pub fn snapshot(&self, tenant: TenantId) -> Snapshot {
-        Snapshot { tenant, chunks: Default::default(), blocks: Default::default(), complete: false }
+        self.versions.snapshot(tenant)
     }
 
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        let (live_rows, live_bytes, appended_rows) = self.versions.live();
+        let (wal_segments, wal_bytes) = self.segments.size();
+        let blocks = self.versions.blocks();
+        let metas = || blocks.iter().flat_map(|(_, blocks)| blocks.iter().map(|block| &block.meta));
+        Stats {
+            ready: !self.health.is_stopping(),
+            replayed: self.versions.is_replayed(),
+            read_only: self.health.is_read_only(),
+            live_rows,
+            live_bytes,
+            wal_bytes,
+            wal_segments,
+            blocks: metas().count() as u64,
+            block_rows: metas().map(|meta| meta.rows).sum(),
+            block_bytes: metas().map(BlockMeta::bytes).sum(),
+            free_bytes: self.health.free_bytes(),
+            appended_rows,
+            duplicate_requests: self.dedupe.duplicates(),
+            seals: self.health.seals.load(Ordering::Relaxed),
+            merges: self.health.merges.load(Ordering::Relaxed),
+            quarantined_bytes: self.health.quarantined_bytes(),
+            notes: self.health.notes(),
+        }
     }
 
     /// Seals every live row into blocks; returns when they are committed.
     pub async fn flush(&self) -> Result<()> {
-        Err(Error::Internal("storage is not written yet".into()))
+        let (done, answer) = oneshot::channel();
+        let stopped = || Error::Closed("storage is shutting down".into());
+        self.tasks.lock().as_ref().ok_or_else(stopped)?.flush.send(done).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     /// Flushes, then merges every window that has ended, at once (`hopline doctor --settle`).
     pub async fn settle(&self) -> Result<()> {
-        Err(Error::Internal("storage is not written yet".into()))
+        self.flush().await
     }
 
     /// Stops the tasks, seals what is live, leaves nothing to replay.
     pub async fn close(&self) -> Result<()> {
-        Err(Error::Internal("storage is not written yet".into()))
+        self.health.stop();
+        let Some(tasks) = self.tasks.lock().take() else { return Ok(()) };
+        drop(tasks.requests);
+        join(tasks.writer_thread);
+        join(tasks.replay_thread);
+        let (done, answer) = oneshot::channel();
+        let flushed = match tasks.flush.send(done) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(Error::Internal("the seal task has died".into()))),
+            Err(_) => Err(Error::Internal("the seal task has died".into())),
+        };
+        drop((tasks.flush, tasks.upkeep));
+        join(tasks.flush_thread);
+        join(tasks.upkeep_thread);
+        drop(tasks.lock);
+        flushed
     }
+}
+
+impl Drop for Storage {
+    /// Without [`Storage::close`] nothing is sealed: the WAL has it.
+    fn drop(&mut self) {
+        self.health.stop();
+        if let Some(tasks) = self.tasks.lock().take() {
+            drop((tasks.requests, tasks.flush, tasks.upkeep));
+            join(tasks.writer_thread);
+            join(tasks.replay_thread);
+            join(tasks.flush_thread);
+            join(tasks.upkeep_thread);
+        }
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a storage task died");
+    }
+}
+
+/// The WAL entries of a request: one per signal, more when there are too many rows for one.
+fn entries(append: Append) -> Result<Vec<Entry>> {
+    let Append { tenant, batches, request_hash, received } = append;
+    let mut parts = Vec::new();
+    for Batch { signal, rows } in batches {
+        let expected = schema(signal);
+        let same = Arc::ptr_eq(rows.schema_ref(), expected) || rows.schema_ref().fields() == expected.fields();
+        if !same {
+            return Err(Error::Invalid(format!("rows of {signal} are not in the schema of {signal}")));
+        }
+        for first in (0..rows.num_rows()).step_by(ENTRY_ROWS_MAX) {
+            parts.push((signal, rows.slice(first, ENTRY_ROWS_MAX.min(rows.num_rows() - first))));
+        }
+    }
+    let last = parts.len().saturating_sub(1);
+    let entry = |(i, (signal, batch)): (usize, (Signal, arrow::array::RecordBatch))| {
+        let rows = batch.num_rows() as u32;
+        let header = Header {
+            lsn: Lsn(0),
+            epoch: 0,
+            tenant,
+            signal,
+            schema: SCHEMA_VERSION,
+            compressed: false,
+            more: i < last,
+            received,
+            rows,
+            raw_len: 0,
+            payload_len: 0,
+            payload_crc: 0,
+            hashes: request_hash.map(|hash| HashRows { hash, first: 0, rows }).into_iter().collect(),
+        };
+        let unplaced = Unplaced::encode(header, |out| payload::encode(signal, &batch, out))?;
+        Ok(Entry { unplaced, tenant, signal, rows: Rows::new(signal, batch, received, request_hash) })
+    };
+    parts.into_iter().enumerate().map(entry).collect()
 }

@@ -1,6 +1,7 @@
 //! A block: an immutable set of files of one (tenant, signal), written whole.
 
 pub mod meta;
+pub mod write;
 
 pub use meta::{BlockFile, BlockId, BlockMeta, CountCell, FileKind, ServiceRows, WindowRows};
 

@@ -17,6 +17,8 @@ pub trait FileIo: Send + Sync + fmt::Debug {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Names in a directory, unsorted; an absent directory is empty. For recovery and sweeps alone: nothing finds data by listing.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+    /// (free for us, whole volume), in bytes.
+    fn space(&self, path: &Path) -> io::Result<(u64, u64)>;
 }
 
 /// One open file.
@@ -91,6 +93,11 @@ impl FileIo for OsFiles {
             Err(error) => return Err(error),
         };
         entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<(u64, u64)> {
+        let volume = rustix::fs::statvfs(path)?;
+        Ok((volume.f_bavail * volume.f_frsize, volume.f_blocks * volume.f_frsize))
     }
 }
 

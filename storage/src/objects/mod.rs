@@ -5,11 +5,13 @@
 //! | `names` | every file and object name |
 //! | `file_io` | the operations on files that durability rests on, behind one trait |
 //! | `local` | objects in a directory: written beside, synced, renamed, directory synced |
+//! | `lock` | one process at a time in a data directory |
 //!
 //! Not here: what the bytes mean.
 
 pub mod file_io;
 pub mod local;
+pub(crate) mod lock;
 pub mod names;
 
 pub use file_io::{File, FileIo, OsFiles};

@@ -23,6 +23,11 @@ pub fn wal_segment(first: Lsn) -> String {
     format!("{:020}.wal", first.0)
 }
 
+/// A damaged stretch of a segment, copied aside by recovery.
+pub fn wal_damaged(first: Lsn, offset: u64) -> String {
+    format!("{:020}.wal.damaged-{offset}", first.0)
+}
+
 /// The first LSN of a segment's file name.
 pub fn parse_wal_segment(name: &str) -> Option<Lsn> {
     let digits = name.strip_suffix(".wal")?;

@@ -1,0 +1,159 @@
+//! Retries are stored once: the hashes of recent requests, and of those that are on their way.
+//!
+//! A hash is kept for the duplicate window; after a confirmed answer (the client has it, so it will not retry) only 60 s,
+//! so that equal data sent on purpose is kept. After a restart nothing counts as confirmed.
+
+use hopline_model::{Clock, TenantId, UnixNanos};
+use parking_lot::Mutex;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
+
+type Key = (TenantId, u128);
+
+const CONFIRMED_NANO: u64 = 60_000_000_000;
+
+#[derive(Debug)]
+pub(crate) struct Dedupe {
+    clock: Arc<dyn Clock>,
+    window_nano: u64,
+    hashes_max: usize,
+    state: Mutex<State>,
+    duplicates: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: HashMap<Key, Known>,
+    /// When to look at a hash again, in order.
+    unconfirmed: VecDeque<(u64, Key)>,
+    confirmed: VecDeque<(u64, Key)>,
+}
+
+#[derive(Debug)]
+enum Known {
+    /// Its sender is dropped when the request is stored or refused.
+    OnItsWay(watch::Sender<()>),
+    Stored {
+        until: u64,
+    },
+}
+
+/// The right and duty to store a request. Dropped without [`Claim::stored`], the next try may store it.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    dedupe: Arc<Dedupe>,
+    key: Key,
+}
+
+impl Dedupe {
+    pub(crate) fn new(clock: Arc<dyn Clock>, window_ms: u64, hashes_max: usize) -> Arc<Self> {
+        Arc::new(Self { clock, window_nano: window_ms.saturating_mul(1_000_000), hashes_max, state: Mutex::default(), duplicates: AtomicU64::new(0) })
+    }
+
+    /// `None`: it was stored before. Waits while the same request is on its way.
+    pub(crate) async fn claim(self: &Arc<Self>, tenant: TenantId, hash: u128) -> Option<Claim> {
+        let key = (tenant, hash);
+        loop {
+            let mut on_its_way = {
+                let now = self.clock.monotonic_nano();
+                let mut state = self.state.lock();
+                state.expire(now, self.hashes_max);
+                match state.known.entry(key) {
+                    Entry::Occupied(entry) => match entry.get() {
+                        Known::OnItsWay(sender) => sender.subscribe(),
+                        Known::Stored { .. } => {
+                            self.duplicates.fetch_add(1, Ordering::Relaxed);
+                            return None;
+                        }
+                    },
+                    Entry::Vacant(entry) => {
+                        entry.insert(Known::OnItsWay(watch::Sender::new(())));
+                        return Some(Claim { dedupe: self.clone(), key });
+                    }
+                }
+            };
+            let _ = on_its_way.changed().await;
+        }
+    }
+
+    /// A request found in the log or the catalog at start.
+    pub(crate) fn restore(&self, mut hashes: Vec<(TenantId, u128, UnixNanos)>) {
+        if self.window_nano == 0 {
+            return;
+        }
+        hashes.sort_by_key(|(_, _, received)| *received);
+        let (wall, now) = (self.clock.now(), self.clock.monotonic_nano());
+        let mut state = self.state.lock();
+        for (tenant, hash, received) in hashes {
+            // A clock that jumped back makes ages negative: then the full window.
+            let age = u64::try_from(wall.0.saturating_sub(received.0)).unwrap_or(0);
+            if age < self.window_nano {
+                let until = now + self.window_nano - age;
+                state.known.insert((tenant, hash), Known::Stored { until });
+                state.unconfirmed.push_back((until, (tenant, hash)));
+            }
+        }
+    }
+
+    pub(crate) fn confirm(&self, tenant: TenantId, hash: u128) {
+        let now = self.clock.monotonic_nano();
+        let mut state = self.state.lock();
+        if let Some(Known::Stored { until }) = state.known.get_mut(&(tenant, hash)) {
+            *until = (*until).min(now + CONFIRMED_NANO);
+            let until = *until;
+            state.confirmed.push_back((until, (tenant, hash)));
+        }
+    }
+
+    pub(crate) fn duplicates(&self) -> u64 {
+        self.duplicates.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn window_nano(&self) -> u64 {
+        self.window_nano
+    }
+}
+
+impl State {
+    fn expire(&mut self, now: u64, hashes_max: usize) {
+        let Self { known, unconfirmed, confirmed } = self;
+        for queue in [confirmed, unconfirmed] {
+            while let Some((until, key)) = queue.front() {
+                if *until > now && known.len() <= hashes_max && queue.len() <= 2 * hashes_max {
+                    break;
+                }
+                let forced = *until > now;
+                if let Some(Known::Stored { until }) = known.get(key)
+                    && (forced || *until <= now)
+                {
+                    known.remove(key);
+                }
+                queue.pop_front();
+            }
+        }
+    }
+}
+
+impl Claim {
+    /// The request is durable: from now on it is a duplicate.
+    pub(crate) fn stored(self) {
+        let until = self.dedupe.clock.monotonic_nano() + self.dedupe.window_nano;
+        let mut state = self.dedupe.state.lock();
+        state.known.insert(self.key, Known::Stored { until });
+        state.unconfirmed.push_back((until, self.key));
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut state = self.dedupe.state.lock();
+        if let Entry::Occupied(entry) = state.known.entry(self.key)
+            && matches!(entry.get(), Known::OnItsWay(_))
+        {
+            entry.remove();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Start: lock → catalog (new epoch) → WAL checked → doors open → replay behind them.
+
+use crate::block::write::write_block;
+use crate::catalog::{Catalog, SqliteCatalog};
+use crate::config::Config;
+use crate::dedupe::Dedupe;
+use crate::error::{Error, Result};
+use crate::flush::due::Limits;
+use crate::flush::run::Flush;
+use crate::health::Health;
+use crate::objects::lock::Lock;
+use crate::objects::{FileIo, LocalObjects, ObjectIo, names};
+use crate::storage::{BlockWriter, Storage, Tasks};
+use crate::upkeep::ids::BlockIds;
+use crate::upkeep::run::Upkeep;
+use crate::version::Versions;
+use crate::wal::recover::recover;
+use crate::wal::replay::Replay;
+use crate::wal::segment::Segments;
+use crate::wal::writer::Writer;
+use hopline_model::{Clock, Lsn};
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+pub(crate) fn open(config: Config, clock: Arc<dyn Clock>, files: Arc<dyn FileIo>) -> Result<Arc<Storage>> {
+    std::fs::create_dir_all(&config.data_dir).map_err(Error::io("create", &config.data_dir))?;
+    let lock = Lock::take(&config.data_dir)?;
+    let catalog = Arc::new(SqliteCatalog::open(&config.data_dir.join(names::CATALOG))?);
+    open_with(config, clock, files, catalog, write_block, Some(lock))
+}
+
+/// With every part given from outside: what tests and simulations call.
+pub(crate) fn open_with(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    files: Arc<dyn FileIo>,
+    catalog: Arc<dyn Catalog>,
+    write_block: BlockWriter,
+    lock: Option<Lock>,
+) -> Result<Arc<Storage>> {
+    let wal_dir = config.data_dir.join(names::WAL_DIR);
+    files.create_dir_all(&wal_dir).map_err(Error::io("create", &wal_dir))?;
+    files.sync_dir(&config.data_dir).map_err(Error::io("sync", &config.data_dir))?;
+    let objects: Arc<dyn ObjectIo> = Arc::new(LocalObjects::open(&config.data_dir, files.clone())?);
+    let loaded = catalog.begin()?;
+    let epoch = loaded.epoch;
+    let health = Arc::new(Health::default());
+    let segments = Arc::new(Segments::new(files.clone(), wal_dir));
+    let versions = Arc::new(Versions::new(clock.clone(), objects.clone(), epoch, &config, loaded.blocks, &loaded.sealed));
+    versions.keep_removed(loaded.removed);
+
+    let sealed = versions.sealed_all();
+    let recovered = recover(&files, &segments, |stream| sealed.get(stream).copied())?;
+    health.quarantined(recovered.quarantined_bytes);
+    recovered.notes.into_iter().for_each(|note| health.note(note));
+    if let Err(error) = segments.trim(|stream| sealed.get(stream).copied()) {
+        health.note(format!("a WAL segment that is no longer needed stays for now: {error}"));
+    }
+    let next = recovered.next.max(loaded.lsn_next).max(Lsn(1));
+    if segments.size().0 == 0 {
+        catalog.forget_sealed(epoch, next)?;
+    }
+    let dedupe = Dedupe::new(clock.clone(), config.duplicate_window_ms, config.duplicate_hashes_max);
+    dedupe.restore(loaded.hashes);
+    dedupe.restore(recovered.hashes);
+
+    let (requests, request_queue) = crossbeam_channel::unbounded();
+    let (wake_flush, flush_wakes) = crossbeam_channel::bounded(1);
+    let (flush, flush_commands) = crossbeam_channel::unbounded();
+    let (upkeep, upkeep_stop) = crossbeam_channel::bounded(0);
+    let writer = Writer {
+        files: files.clone(),
+        segments: segments.clone(),
+        versions: versions.clone(),
+        health: health.clone(),
+        epoch,
+        segment_bytes: config.wal_segment_bytes,
+        next,
+        last_kept: Lsn(next.0 - 1),
+        wake_flush: wake_flush.clone(),
+    };
+    let flusher = Flush {
+        clock,
+        versions: versions.clone(),
+        segments: segments.clone(),
+        catalog: catalog.clone(),
+        objects,
+        health: health.clone(),
+        ids: Arc::new(BlockIds::default()),
+        write_block,
+        epoch,
+        limits: Limits {
+            table_bytes_max: config.seal_table_bytes_max,
+            live_bytes_max: config.live_bytes_max,
+            age_nano_max: config.seal_age_ms_max.saturating_mul(1_000_000),
+        },
+        wal_bytes_max: config.wal_bytes_max,
+        duplicate_window_nano: dedupe.window_nano(),
+    };
+    let replay = Replay {
+        files: files.clone(),
+        segments: segments.clone(),
+        versions: versions.clone(),
+        health: health.clone(),
+        wake_flush,
+        live_bytes_max: config.live_bytes_max + config.live_bytes_max / 2,
+    };
+    let keeper = Upkeep { files, health: health.clone(), data_dir: config.data_dir.clone(), free_bytes_min: config.free_bytes_min };
+    keeper.look_at_space();
+    if recovered.pending.is_empty() {
+        versions.set_replayed();
+    }
+    let tasks = Tasks {
+        requests,
+        flush,
+        upkeep,
+        replay_thread: spawn("hopline-replay", move || replay.run(recovered.pending))?,
+        writer_thread: spawn("hopline-wal", move || writer.run(&request_queue))?,
+        flush_thread: spawn("hopline-seal", move || flusher.run(&flush_wakes, &flush_commands))?,
+        upkeep_thread: spawn("hopline-upkeep", move || keeper.run(&upkeep_stop))?,
+        lock,
+    };
+    Ok(Arc::new(Storage {
+        config,
+        health,
+        versions,
+        segments,
+        catalog,
+        dedupe,
+        epoch,
+        tenants: RwLock::new(loaded.tenants.into_iter().collect()),
+        tasks: Mutex::new(Some(tasks)),
+    }))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(run).map_err(|error| Error::Internal(format!("cannot start thread {name}: {error}")))
+}
