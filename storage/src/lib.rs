@@ -42,3 +42,6 @@ pub use config::Config;
 pub use error::{Error, Kind, Result};
 pub use snapshot::{Chunk, Snapshot};
 pub use storage::{Append, Appended, Stats, Storage};
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,15 @@ use crate::objects::lock::Lock;
 use crate::objects::{FileIo, LocalObjects, ObjectIo, names};
 use crate::storage::{BlockWriter, Storage, Tasks};
 use crate::upkeep::ids::BlockIds;
+use crate::upkeep::plan::Believed;
+use crate::upkeep::retention::Retention;
 use crate::upkeep::run::Upkeep;
 use crate::version::Versions;
 use crate::wal::recover::recover;
 use crate::wal::replay::Replay;
 use crate::wal::segment::Segments;
 use crate::wal::writer::Writer;
+use hopline_model::time::NANOS_PER_HOUR;
 use hopline_model::{Clock, Lsn};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -65,6 +68,16 @@ pub(crate) fn open_with(
     dedupe.restore(loaded.hashes);
     dedupe.restore(recovered.hashes);
 
+    let retention = Retention {
+        clock: clock.clone(),
+        versions: versions.clone(),
+        catalog: catalog.clone(),
+        objects: objects.clone(),
+        epoch,
+        believed: Believed { wall_at_start: clock.now(), monotonic_at_start: clock.monotonic_nano(), changed: loaded.changed },
+        age_nano: i64::try_from(config.retention_hours).unwrap_or(i64::MAX).saturating_mul(NANOS_PER_HOUR),
+        disk_budget_percent: config.disk_budget_percent,
+    };
     let (requests, request_queue) = crossbeam_channel::unbounded();
     let (wake_flush, flush_wakes) = crossbeam_channel::bounded(1);
     let (flush, flush_commands) = crossbeam_channel::unbounded();
@@ -106,7 +119,8 @@ pub(crate) fn open_with(
         wake_flush,
         live_bytes_max: config.live_bytes_max + config.live_bytes_max / 2,
     };
-    let keeper = Upkeep { files, health: health.clone(), data_dir: config.data_dir.clone(), free_bytes_min: config.free_bytes_min };
+    let keeper =
+        Upkeep { files, health: health.clone(), data_dir: config.data_dir.clone(), free_bytes_min: config.free_bytes_min, retention };
     keeper.look_at_space();
     if recovered.pending.is_empty() {
         versions.set_replayed();

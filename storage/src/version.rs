@@ -208,10 +208,6 @@ impl Versions {
         self.state.lock().removed.extend(metas.into_iter().map(|meta| (meta, Weak::new(), now)));
     }
 
-    pub(crate) fn sealed(&self, stream: &Stream) -> Option<Lsn> {
-        self.state.lock().sealed.get(stream).copied()
-    }
-
     pub(crate) fn sealed_all(&self) -> HashMap<Stream, Lsn> {
         self.state.lock().sealed.clone()
     }

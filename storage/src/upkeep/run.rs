@@ -1,5 +1,6 @@
-//! The upkeep task: looks at free space twice a second.
+//! The upkeep task: free space twice a second, retention twice a minute.
 
+use super::retention::Retention;
 use crate::health::Health;
 use crate::objects::FileIo;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -13,23 +14,43 @@ pub(crate) struct Upkeep {
     pub(crate) health: Arc<Health>,
     pub(crate) data_dir: PathBuf,
     pub(crate) free_bytes_min: u64,
+    pub(crate) retention: Retention,
 }
 
 /// A full disk is noticed, and its end too, within this.
 const TICK: Duration = Duration::from_millis(500);
+const TICKS_PER_RETENTION: u32 = 60;
 
 impl Upkeep {
     /// Runs until the sender of `stop` is gone.
     pub(crate) fn run(self, stop: &Receiver<()>) {
+        let mut tick = 0;
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(TICK) {
-            self.look_at_space();
+            let volume_bytes = self.look_at_space();
+            if tick % TICKS_PER_RETENTION == 0 {
+                let kept = match volume_bytes {
+                    Some(volume_bytes) => self.retention.expire(volume_bytes),
+                    None => Ok(()),
+                };
+                if let Err(error) = kept.and_then(|()| self.retention.delete_unread()) {
+                    self.health.note(format!("old blocks could not be removed, tried again later: {error}"));
+                }
+            }
+            tick += 1;
         }
     }
 
-    pub(crate) fn look_at_space(&self) {
+    /// Gives the size of the volume.
+    pub(crate) fn look_at_space(&self) -> Option<u64> {
         match self.files.space(&self.data_dir) {
-            Ok((free, _)) => self.health.set_free(free, self.free_bytes_min),
-            Err(error) => self.health.note(format!("free space of {} is unknown: {error}", self.data_dir.display())),
+            Ok((free, volume)) => {
+                self.health.set_free(free, self.free_bytes_min);
+                Some(volume)
+            }
+            Err(error) => {
+                self.health.note(format!("free space of {} is unknown: {error}", self.data_dir.display()));
+                None
+            }
         }
     }
 }

@@ -1,0 +1,120 @@
+//! What is to be removed: pure functions of what exists and of the time.
+
+use crate::block::{BlockId, BlockMeta};
+use hopline_model::UnixNanos;
+use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
+
+/// A window: 10 minutes of partition time.
+pub(crate) const WINDOW_NANO: i64 = 10 * 60 * 1_000_000_000;
+
+/// Which instant retention may go by. A wall clock that jumps must not delete data: within a run the clock is believed
+/// only as far as the monotonic one says that time passed; a clock that is far ahead of the last change at start is
+/// believed after an hour, in which somebody can notice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Believed {
+    pub(crate) wall_at_start: UnixNanos,
+    pub(crate) monotonic_at_start: u64,
+    /// Of the catalog, at start; 0 when it is new.
+    pub(crate) changed: UnixNanos,
+}
+
+impl Believed {
+    pub(crate) fn now(&self, wall: UnixNanos, monotonic: u64) -> Option<UnixNanos> {
+        let elapsed = monotonic.saturating_sub(self.monotonic_at_start);
+        let ahead = self.wall_at_start.0.saturating_sub(self.changed.0);
+        if self.changed.0 != 0 && ahead > NANOS_PER_DAY && elapsed < NANOS_PER_HOUR as u64 {
+            return None;
+        }
+        Some(wall.min(UnixNanos(self.wall_at_start.0.saturating_add_unsigned(elapsed).saturating_add(NANOS_PER_HOUR))))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RetentionLimits {
+    pub(crate) age_nano: i64,
+    pub(crate) blocks_bytes_max: u64,
+}
+
+/// End of the newest window of a block: when its age starts.
+fn newest(meta: &BlockMeta) -> i64 {
+    meta.windows.iter().map(|rows| rows.window.saturating_add(WINDOW_NANO)).max().unwrap_or(meta.time_max)
+}
+
+/// Blocks past their age, then the oldest until the rest fits the disk budget. `now`: `None` when no clock can be believed.
+pub(crate) fn expired(blocks: &[&BlockMeta], now: Option<UnixNanos>, limits: RetentionLimits) -> Vec<BlockId> {
+    let mut by_age: Vec<&&BlockMeta> = blocks.iter().collect();
+    by_age.sort_by_key(|meta| (newest(meta), meta.id));
+    let mut bytes: u64 = blocks.iter().map(|meta| meta.bytes()).sum();
+    let oldest_kept = now.map(|now| now.0.saturating_sub(limits.age_nano));
+    let mut expired = Vec::new();
+    for meta in by_age {
+        let old = oldest_kept.is_some_and(|oldest| newest(meta) < oldest);
+        if !old && bytes <= limits.blocks_bytes_max {
+            break;
+        }
+        bytes -= meta.bytes();
+        expired.push(meta.id);
+    }
+    expired
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{BlockFile, FileKind, WindowRows};
+    use hopline_model::{Signal, TenantId};
+
+    fn block(id: u64, window: i64, bytes: u64) -> BlockMeta {
+        BlockMeta {
+            id: BlockId(id),
+            tenant: TenantId(0),
+            signal: Signal::Logs,
+            level: 0,
+            format: 1,
+            rows: 1,
+            time_min: 0,
+            time_max: 0,
+            seq_min: 0,
+            seq_max: 0,
+            files: vec![BlockFile { kind: FileKind::Parquet, bytes, crc32c: 0 }],
+            windows: vec![WindowRows { window, row: 0, rows: 1 }],
+            services: Vec::new(),
+            dense: Vec::new(),
+            counts: Vec::new(),
+            created: 0,
+        }
+    }
+
+    /// Age and budget each remove the oldest first, and only as many as needed; without a believed clock only the budget does.
+    #[test]
+    fn what_expires() {
+        let blocks = [block(1, 0, 10), block(2, 100 * WINDOW_NANO, 10), block(3, 50 * WINDOW_NANO, 10)];
+        let blocks: Vec<&BlockMeta> = blocks.iter().collect();
+        let check = |now: Option<i64>, bytes_max, expect: &[u64]| {
+            let limits = RetentionLimits { age_nano: 10 * WINDOW_NANO, blocks_bytes_max: bytes_max };
+            let ids: Vec<u64> = expired(&blocks, now.map(UnixNanos), limits).iter().map(|id| id.0).collect();
+            assert_eq!(ids, expect, "{now:?} {bytes_max}");
+        };
+        check(Some(0), 100, &[]);
+        check(Some(11 * WINDOW_NANO), 100, &[]);
+        check(Some(11 * WINDOW_NANO + 1), 100, &[1]);
+        check(Some(1000 * WINDOW_NANO), 100, &[1, 3, 2]);
+        check(None, 100, &[]);
+        check(None, 20, &[1]);
+        check(Some(0), 9, &[1, 3, 2]);
+    }
+
+    /// A jump of ten years, in a run or between two, is not believed; an ordinary pause is.
+    #[test]
+    fn clocks_that_jump() {
+        let years = 10 * 365 * NANOS_PER_DAY;
+        let start = Believed { wall_at_start: UnixNanos(years), monotonic_at_start: 5, changed: UnixNanos(years - NANOS_PER_HOUR) };
+        assert_eq!(start.now(UnixNanos(years + 10), 15), Some(UnixNanos(years + 10)));
+        assert_eq!(start.now(UnixNanos(2 * years), 5), Some(UnixNanos(years + NANOS_PER_HOUR)));
+        assert_eq!(start.now(UnixNanos(0), 5), Some(UnixNanos(0)));
+        let far = Believed { changed: UnixNanos(1), ..start };
+        assert_eq!(far.now(UnixNanos(years), 5), None);
+        assert!(far.now(UnixNanos(years), 6 + NANOS_PER_HOUR as u64).is_some());
+        assert!(Believed { changed: UnixNanos(0), ..start }.now(UnixNanos(years), 5).is_some());
+    }
+}
