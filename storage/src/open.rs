@@ -119,8 +119,7 @@ pub(crate) fn open_with(
         wake_flush,
         live_bytes_max: config.live_bytes_max + config.live_bytes_max / 2,
     };
-    let keeper =
-        Upkeep { files, health: health.clone(), data_dir: config.data_dir.clone(), free_bytes_min: config.free_bytes_min, retention };
+    let keeper = Upkeep { files, health: health.clone(), data_dir: config.data_dir.clone(), free_bytes_min: config.free_bytes_min, retention };
     keeper.look_at_space();
     if recovered.pending.is_empty() {
         versions.set_replayed();

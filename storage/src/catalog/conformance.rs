@@ -56,7 +56,13 @@ fn conforms(catalog: &dyn Catalog) {
     let bad = Commit { remove: vec![id, BlockId(999)], now: UnixNanos(31), ..Commit::default() };
     assert!(catalog.commit(epoch, &bad).is_err());
     assert!(catalog.commit(epoch, &Commit { add: vec![meta(id.0)], ..Commit::default() }).is_err(), "a number is used once");
-    let older = Commit { remove: vec![id], sealed: vec![Sealed { stream, lsn: Lsn(3) }], hashes_since: UnixNanos(15), now: UnixNanos(32), ..Commit::default() };
+    let older = Commit {
+        remove: vec![id],
+        sealed: vec![Sealed { stream, lsn: Lsn(3) }],
+        hashes_since: UnixNanos(15),
+        now: UnixNanos(32),
+        ..Commit::default()
+    };
     catalog.commit(epoch, &older).unwrap();
 
     let second = catalog.begin().unwrap();

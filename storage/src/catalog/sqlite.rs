@@ -152,8 +152,7 @@ impl Catalog for SqliteCatalog {
                 transaction.prepare_cached("INSERT INTO blocks (id, meta) VALUES (?, ?)")?.execute(params![meta.id.0 as i64, text])?;
             }
             for id in &commit.remove {
-                let changed =
-                    transaction.prepare_cached("UPDATE blocks SET removed = 1 WHERE id = ? AND removed = 0")?.execute([id.0 as i64])?;
+                let changed = transaction.prepare_cached("UPDATE blocks SET removed = 1 WHERE id = ? AND removed = 0")?.execute([id.0 as i64])?;
                 if changed == 0 {
                     return Err(Error::Internal(format!("block {} is not in the catalog", id.0)));
                 }
@@ -167,9 +166,11 @@ impl Catalog for SqliteCatalog {
                 set_state(transaction, "lsn_next", lsn.0 as i64 + 1)?;
             }
             for (tenant, hash, received) in &commit.hashes {
-                transaction
-                    .prepare_cached("INSERT OR REPLACE INTO hashes (tenant, hash, received) VALUES (?, ?, ?)")?
-                    .execute(params![tenant.0, hash.to_le_bytes(), received.0])?;
+                transaction.prepare_cached("INSERT OR REPLACE INTO hashes (tenant, hash, received) VALUES (?, ?, ?)")?.execute(params![
+                    tenant.0,
+                    hash.to_le_bytes(),
+                    received.0
+                ])?;
             }
             transaction.prepare_cached("DELETE FROM hashes WHERE received < ?")?.execute([commit.hashes_since.0])?;
             // The time of the last change, also when the clock went back.

@@ -14,7 +14,8 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn take(data_dir: &Path) -> Result<Self> {
         let path = data_dir.join(super::names::LOCK);
-        let mut file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
+        let mut file =
+            std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(Error::io("open", &path))?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut owner = String::new();
             let _ = file.read_to_string(&mut owner);

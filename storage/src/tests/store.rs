@@ -1,6 +1,7 @@
 //! A store for tests, rows that carry a number, and what numbers a store holds. Blocks are written as plain Arrow
 //! files here: these tests are about where rows are, not how blocks look.
 
+use crate::Config;
 use crate::block::meta::{BlockMeta, FORMAT};
 use crate::block::{Block, BlockFile, BlockId, FileKind};
 use crate::catalog::SqliteCatalog;
@@ -9,7 +10,6 @@ use crate::objects::{FileIo, ObjectIo, OsFiles, names};
 use crate::open::open_with;
 use crate::snapshot::{Chunk, Snapshot};
 use crate::storage::{Append, Storage};
-use crate::Config;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use arrow::ipc::reader::StreamReader;

@@ -30,8 +30,7 @@ impl Retention {
     /// `volume_bytes`: size of the volume the blocks lie on.
     pub(crate) fn expire(&self, volume_bytes: u64) -> Result<()> {
         let now = self.believed.now(self.clock.now(), self.clock.monotonic_nano());
-        let limits =
-            RetentionLimits { age_nano: self.age_nano, blocks_bytes_max: volume_bytes / 100 * u64::from(self.disk_budget_percent.min(100)) };
+        let limits = RetentionLimits { age_nano: self.age_nano, blocks_bytes_max: volume_bytes / 100 * u64::from(self.disk_budget_percent.min(100)) };
         let tenants = self.versions.blocks();
         let metas: Vec<&BlockMeta> = tenants.iter().flat_map(|(_, blocks)| blocks.iter().map(|block| &block.meta)).collect();
         let expired = expired(&metas, now, limits);

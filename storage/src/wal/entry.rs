@@ -178,7 +178,11 @@ pub(crate) fn parse(bytes: &[u8], place: Place) -> Parsed {
     let Some(signal) = Signal::from_code(bytes[32]) else { return Parsed::Not };
     let hashes = bytes[FIXED_BYTES..header_len]
         .chunks_exact(HASH_BYTES)
-        .map(|hash| HashRows { hash: u128::from(u64_at(hash, 0)) | u128::from(u64_at(hash, 8)) << 64, first: u32_at(hash, 16), rows: u32_at(hash, 20) })
+        .map(|hash| HashRows {
+            hash: u128::from(u64_at(hash, 0)) | u128::from(u64_at(hash, 8)) << 64,
+            first: u32_at(hash, 16),
+            rows: u32_at(hash, 20),
+        })
         .collect();
     Parsed::Header(Header {
         lsn: Lsn(u64_at(bytes, 16)),

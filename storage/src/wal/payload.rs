@@ -61,8 +61,14 @@ thread_local! {
 pub(crate) fn encode(signal: Signal, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(usize, bool)> {
     SCRATCH.with_borrow_mut(|scratch| {
         let logged = logged(signal);
-        let columns: Vec<ArrayRef> =
-            rows.schema_ref().fields().iter().zip(rows.columns()).filter(|(field, _)| field.name() != column::SEQ).map(|(_, array)| array.clone()).collect();
+        let columns: Vec<ArrayRef> = rows
+            .schema_ref()
+            .fields()
+            .iter()
+            .zip(rows.columns())
+            .filter(|(field, _)| field.name() != column::SEQ)
+            .map(|(_, array)| array.clone())
+            .collect();
         let rows = RecordBatch::try_new(logged.schema.clone(), columns)?;
         let options = IpcWriteOptions::default();
         let mut tracker = DictionaryTracker::new(false);
@@ -99,11 +105,7 @@ pub(crate) fn encode(signal: Signal, rows: &RecordBatch, out: &mut Vec<u8>) -> R
 /// Rows of a payload whose checksum held, numbered by their entry's LSN.
 pub(crate) fn decode(signal: Signal, lsn: Lsn, payload: &[u8], raw_len: usize, compressed: bool) -> Result<RecordBatch> {
     let bad = |detail: String| Error::corrupt(format!("WAL entry {}", lsn.0), detail);
-    let raw = if compressed {
-        zstd::bulk::decompress(payload, raw_len).map_err(|error| bad(format!("zstd: {error}")))?
-    } else {
-        payload.to_vec()
-    };
+    let raw = if compressed { zstd::bulk::decompress(payload, raw_len).map_err(|error| bad(format!("zstd: {error}")))? } else { payload.to_vec() };
     if raw.len() != raw_len {
         return Err(bad(format!("{} bytes instead of {raw_len}", raw.len())));
     }

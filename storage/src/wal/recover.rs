@@ -33,8 +33,7 @@ pub(crate) struct Recovered {
 /// Checks every segment. A damaged one never stops the start; a newer format does, and is left untouched.
 pub(crate) fn recover(files: &Arc<dyn FileIo>, segments: &Segments, sealed: impl Fn(&Stream) -> Option<Lsn>) -> Result<Recovered> {
     let dir = segments.dir();
-    let mut firsts: Vec<Lsn> =
-        files.list(dir).map_err(Error::io("list", dir))?.iter().filter_map(|name| names::parse_wal_segment(name)).collect();
+    let mut firsts: Vec<Lsn> = files.list(dir).map_err(Error::io("list", dir))?.iter().filter_map(|name| names::parse_wal_segment(name)).collect();
     firsts.sort();
     let mut recovered = Recovered::default();
     let mut scans: Vec<(Lsn, SegmentScan)> = Vec::new();

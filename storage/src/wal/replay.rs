@@ -70,8 +70,7 @@ impl Replay {
     fn entry(&self, file: &Arc<dyn File>, path: &Path, found: &Found) -> Result<()> {
         let header = &found.header;
         let bytes = reader::entry_bytes(file, path, found)?;
-        let batch =
-            payload::decode(header.signal, header.lsn, entry::payload(header, &bytes), header.raw_len as usize, header.compressed)?;
+        let batch = payload::decode(header.signal, header.lsn, entry::payload(header, &bytes), header.raw_len as usize, header.compressed)?;
         if batch.num_rows() != header.rows as usize {
             return Err(Error::corrupt(format!("WAL entry {}", header.lsn.0), format!("{} rows instead of {}", batch.num_rows(), header.rows)));
         }

@@ -155,7 +155,9 @@ impl Segments {
     pub(crate) fn trim(&self, sealed: impl Fn(&Stream) -> Option<Lsn>) -> Result<()> {
         let gone: Vec<Lsn> = {
             let list = self.list.lock();
-            let done = |segment: &&Segment| !segment.active && segment.last.iter().all(|(stream, last)| sealed(stream).is_some_and(|sealed| *last <= sealed));
+            let done = |segment: &&Segment| {
+                !segment.active && segment.last.iter().all(|(stream, last)| sealed(stream).is_some_and(|sealed| *last <= sealed))
+            };
             list.iter().filter(done).map(|segment| segment.first).collect()
         };
         let mut result = Ok(());

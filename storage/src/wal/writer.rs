@@ -166,7 +166,8 @@ impl Writer {
         let path = self.segments.path(head.first);
         let file = self.files.create(&path).map_err(|error| Failed::write(Error::io("create", &path)(error)))?;
         let result = (|| {
-            file.preallocate(self.segment_bytes.max(HEAD_BYTES + bytes)).map_err(|error| Failed::write(Error::io("reserve room for", &path)(error)))?;
+            file.preallocate(self.segment_bytes.max(HEAD_BYTES + bytes))
+                .map_err(|error| Failed::write(Error::io("reserve room for", &path)(error)))?;
             file.write_at(&head.encode(), 0).map_err(|error| Failed::write(Error::io("write", &path)(error)))?;
             file.sync().map_err(|error| Failed::sync(&path, error))?;
             self.files.sync_dir(self.segments.dir()).map_err(|error| Failed::sync(&path, error))
