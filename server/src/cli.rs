@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Sql(Sql),
     /// List services with their rate, errors and durations
     Services(Services),
+    /// Run an online shop of eight services that sends traces, logs and metrics, with faults in their behaviour
+    Demo(hopline_demo::Options),
     /// Say what state the server is in, and what to do about it
     Doctor(Doctor),
     /// Print the version, and the server's when one answers

@@ -3,6 +3,7 @@
 //! Exit codes: 0 answered, 1 failed, 2 the command was used wrongly.
 
 mod completion;
+mod demo;
 mod doctor;
 mod logs;
 mod search;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Logs(arguments) => logs::run(&arguments)?,
         Command::Sql(arguments) => sql::run(&arguments)?,
         Command::Services(arguments) => services::run(&arguments)?,
+        Command::Demo(options) => return demo::run(&options),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Version(arguments) => version::run(&arguments)?,
         Command::Completion { shell } => completion::run(shell)?,
