@@ -21,9 +21,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if words.is_terminal() {
         let what = match options.backfill {
             Some(span) => format!("writing {} h of history", span.as_secs_f64() / 3600.0),
-            None => format!("{} requests/s until {}", options.rate, if options.length.is_zero() { "Ctrl-C".into() } else { format!("{:?} have passed", options.length) }),
+            None => format!(
+                "{} requests/s until {}",
+                options.rate,
+                if options.length.is_zero() { "Ctrl-C".into() } else { format!("{:?} have passed", options.length) }
+            ),
         };
-        writeln!(words, "shop of eight services → {}: {what}; seed {}; faults: {}", options.otlp_endpoint, options.seed, Fault::ALL.map(Fault::name).join(", "))?;
+        writeln!(
+            words,
+            "shop of eight services → {}: {what}; seed {}; faults: {}",
+            options.otlp_endpoint,
+            options.seed,
+            Fault::ALL.map(Fault::name).join(", ")
+        )?;
     }
     let report = hopline_demo::run(options, out, stop)?;
     writeln!(words, "{}", serde_json::to_string(&report)?)?;
