@@ -303,6 +303,8 @@ fn entries(append: Append) -> Result<Vec<Entry>> {
             schema: SCHEMA_VERSION,
             compressed: false,
             more: i < last,
+            previous: i > 0,
+            index: 0,
             received,
             rows,
             raw_len: 0,

@@ -13,6 +13,8 @@ pub mod file_io;
 pub mod local;
 pub(crate) mod lock;
 pub mod names;
+#[cfg(test)]
+pub(crate) mod sim;
 
 pub use file_io::{File, FileIo, OsFiles};
 pub use local::{LocalObjects, ObjectIo, ObjectWriter};

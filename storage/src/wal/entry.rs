@@ -5,6 +5,7 @@
 //! ┌────────┬────────────┬─────────────┬─────────────┬──────┬───────┬────────┬───────┬───────┬──────┬────────┬──────────┐
 //! │ magic  │ header crc │ payload len │ payload crc │ LSN  │ epoch │ tenant │signal │schema │flags │ hashes │ received │…
 //! └────────┴────────────┴─────────────┴─────────────┴──────┴───────┴────────┴───────┴───────┴──────┴────────┴──────────┘
+//!                          at 38: the entry's index within its commit group (all that one sync made durable), u16
 //!  48     52        56                                         56 + 24·hashes
 //! ┌──────┬─────────┬──────────────────────────────────────────┬───────────┬───────────────┐
 //! │ rows │ raw len │ hashes × (xxh3-128, first row, rows)     │ payload … │ zeros to 8    │
@@ -22,7 +23,8 @@
 //! | zeros | magic | searches on: zeros in the middle are a lost sector, zeros to the end are the end |
 //! | left over from a recycled block, duplicated, swapped | salt and place in the header crc | not an entry: set aside |
 //! | written but not synced, the sync failed | the next segment's head names the LSNs as void | dropped: the client was told so |
-//! | a request of several entries, the last missing | flag `MORE` of the one before | at the end of the log all of them are dropped: it was never acknowledged |
+//! | a request of several entries, one missing, in the segment's last commit group | flags `MORE` and `PREVIOUS`, index | all of it is dropped: its sync may never have ended, and half a request must not make its retry a duplicate |
+//! | the same in an earlier group | a later group exists, so its sync had ended | the rest is kept: it was acknowledged |
 
 use crate::error::{Error, Result};
 use hopline_model::{Lsn, Signal, TenantId, UnixNanos};
@@ -35,6 +37,8 @@ pub(crate) const ALIGN: usize = 8;
 const FLAG_ZSTD: u8 = 1;
 /// The next entry belongs to the same request.
 const FLAG_MORE: u8 = 2;
+/// The entry before belongs to the same request.
+const FLAG_PREVIOUS: u8 = 4;
 
 /// One request's rows within an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,9 @@ pub(crate) struct Header {
     pub(crate) schema: u8,
     pub(crate) compressed: bool,
     pub(crate) more: bool,
+    pub(crate) previous: bool,
+    /// Place within the commit group.
+    pub(crate) index: u16,
     pub(crate) received: UnixNanos,
     pub(crate) rows: u32,
     pub(crate) raw_len: u32,
@@ -111,7 +118,7 @@ impl Unplaced {
         bytes[28..32].copy_from_slice(&header.tenant.0.to_le_bytes());
         bytes[32] = header.signal.code();
         bytes[33] = header.schema;
-        bytes[34] = u8::from(header.compressed) * FLAG_ZSTD + u8::from(header.more) * FLAG_MORE;
+        bytes[34] = u8::from(header.compressed) * FLAG_ZSTD + u8::from(header.more) * FLAG_MORE + u8::from(header.previous) * FLAG_PREVIOUS;
         bytes[36..38].copy_from_slice(&(header.hashes.len() as u16).to_le_bytes());
         bytes[40..48].copy_from_slice(&header.received.0.to_le_bytes());
         bytes[48..52].copy_from_slice(&header.rows.to_le_bytes());
@@ -130,12 +137,13 @@ impl Unplaced {
     }
 
     /// Appends the final bytes to `out`.
-    pub(crate) fn place(&self, lsn: Lsn, epoch: u32, place: Place, out: &mut Vec<u8>) {
+    pub(crate) fn place(&self, lsn: Lsn, index: u16, epoch: u32, place: Place, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&self.bytes);
         let header = &mut out[start..start + self.header_len];
         header[16..24].copy_from_slice(&lsn.0.to_le_bytes());
         header[24..28].copy_from_slice(&epoch.to_le_bytes());
+        header[38..40].copy_from_slice(&index.to_le_bytes());
         let crc = header_crc(place, header);
         header[4..8].copy_from_slice(&crc.to_le_bytes());
     }
@@ -192,6 +200,8 @@ pub(crate) fn parse(bytes: &[u8], place: Place) -> Parsed {
         schema: bytes[33],
         compressed: bytes[34] & FLAG_ZSTD != 0,
         more: bytes[34] & FLAG_MORE != 0,
+        previous: bytes[34] & FLAG_PREVIOUS != 0,
+        index: u16::from_le_bytes([bytes[38], bytes[39]]),
         received: UnixNanos(u64_at(bytes, 40) as i64),
         rows: u32_at(bytes, 48),
         raw_len: u32_at(bytes, 52),

@@ -30,7 +30,8 @@ pub(crate) struct Recovered {
     pub(crate) notes: Vec<String>,
 }
 
-/// Checks every segment. A damaged one never stops the start; a newer format does, and is left untouched.
+/// Checks every segment. Damaged bytes never stop the start; a newer format does, and so does a disk that cannot be read:
+/// both are left untouched.
 pub(crate) fn recover(files: &Arc<dyn FileIo>, segments: &Segments, sealed: impl Fn(&Stream) -> Option<Lsn>) -> Result<Recovered> {
     let dir = segments.dir();
     let mut firsts: Vec<Lsn> = files.list(dir).map_err(Error::io("list", dir))?.iter().filter_map(|name| names::parse_wal_segment(name)).collect();
@@ -39,18 +40,19 @@ pub(crate) fn recover(files: &Arc<dyn FileIo>, segments: &Segments, sealed: impl
     let mut scans: Vec<(Lsn, SegmentScan)> = Vec::new();
     for first in firsts {
         let path = segments.path(first);
-        let scan = files.open(&path).map_err(Error::io("open", &path)).and_then(|file| {
-            let scan = reader::scan(&file, &path)?;
-            // What is about to count as stored must be as durable as what was acknowledged.
-            if !scan.entries.is_empty() {
-                file.sync().map_err(Error::io("sync", &path))?;
+        let mut scan = scan_segment(files, &path);
+        for _ in 0..SCAN_TRIES {
+            if !matches!(scan, Err(Error::Io { .. })) {
+                break;
             }
-            Ok(scan)
-        });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            scan = scan_segment(files, &path);
+        }
         match scan {
             Ok(scan) => scans.push((first, scan)),
             Err(error @ Error::Newer { .. }) => return Err(error),
-            Err(error) => recovered.notes.push(format!("WAL segment {} cannot be read and is left as it is: {error}", path.display())),
+            // Going on without it would seal newer rows over its older ones, and they would never be replayed.
+            Err(error) => return Err(error),
         }
         recovered.next = recovered.next.max(Lsn(first.0 + 1));
     }
@@ -68,7 +70,7 @@ pub(crate) fn recover(files: &Arc<dyn FileIo>, segments: &Segments, sealed: impl
         }
         let mut entries = scan.entries;
         entries.retain(|entry| !void.iter().any(|(kept, next)| *kept < entry.header.lsn && entry.header.lsn < *next));
-        drop_unfinished_request(&mut entries);
+        drop_unfinished_requests(&mut entries);
         for entry in &entries {
             let header = &entry.header;
             recovered.hashes.extend(header.hashes.iter().map(|hash| (header.tenant, hash.hash, header.received)));
@@ -90,15 +92,44 @@ pub(crate) fn recover(files: &Arc<dyn FileIo>, segments: &Segments, sealed: impl
     Ok(recovered)
 }
 
+/// An I/O error at start is given this many more chances.
+const SCAN_TRIES: u32 = 10;
+
+fn scan_segment(files: &Arc<dyn FileIo>, path: &Path) -> Result<SegmentScan> {
+    let file = files.open(path).map_err(Error::io("open", path))?;
+    let scan = reader::scan(&file, path)?;
+    // What is about to count as stored must be as durable as what was acknowledged.
+    if !scan.entries.is_empty() {
+        file.sync().map_err(Error::io("sync", path))?;
+    }
+    Ok(scan)
+}
+
 pub(crate) fn stream(entry: &Found) -> Stream {
     Stream { tenant: entry.header.tenant, signal: entry.header.signal, epoch: entry.header.epoch }
 }
 
-/// A request whose last entry is missing at the end of a segment was never acknowledged.
-fn drop_unfinished_request(entries: &mut Vec<Found>) {
-    while entries.last().is_some_and(|entry| entry.header.more) {
-        entries.pop();
-    }
+/// Drops requests of the last commit group of which an entry is missing: nothing shows that their sync ended.
+fn drop_unfinished_requests(entries: &mut Vec<Found>) {
+    let group = |entry: &Found| entry.header.lsn.0.saturating_sub(u64::from(entry.header.index));
+    let Some(last) = entries.iter().map(group).max() else { return };
+    // LSN → (an entry before it, an entry behind it belongs to the same request)
+    let there: HashMap<u64, (bool, bool)> = entries
+        .iter()
+        .filter(|entry| group(entry) == last)
+        .map(|entry| (entry.header.lsn.0, (entry.header.previous, entry.header.more)))
+        .collect();
+    let reaches = |mut lsn: u64, ends: fn((bool, bool)) -> bool, step: i64| loop {
+        match there.get(&lsn) {
+            Some(neighbours) if ends(*neighbours) => return true,
+            Some(_) => lsn = lsn.wrapping_add_signed(step),
+            None => return false,
+        }
+    };
+    entries.retain(|entry| {
+        let lsn = entry.header.lsn.0;
+        group(entry) < last || (reaches(lsn, |(previous, _)| !previous, -1) && reaches(lsn, |(_, more)| !more, 1))
+    });
 }
 
 /// Copies damaged stretches beside the segment, which itself is removed once its good entries are in blocks.

@@ -16,6 +16,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Two seconds of trying.
+const READ_TRIES: u32 = 100;
+
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) files: Arc<dyn FileIo>,
@@ -32,11 +35,12 @@ impl Replay {
     pub(crate) fn run(self, pending: Vec<Pending>) {
         for segment in pending {
             let path = self.segments.path(segment.first);
-            let file = match self.files.open(&path) {
+            let file = match self.patiently(|| self.files.open(&path).map_err(Error::io("open", &path))) {
                 Ok(file) => file,
                 Err(error) => {
-                    self.health.note(format!("WAL segment {} cannot be opened for replay and is kept for the next start: {error}", path.display()));
-                    continue;
+                    // Nothing of it is replayed, so answers stay marked as incomplete and the log stays as it is.
+                    self.health.note(format!("WAL segment {} cannot be opened for replay: {error}; restart when it can be read", path.display()));
+                    return;
                 }
             };
             let mut last: HashMap<Stream, Lsn> = HashMap::new();
@@ -51,10 +55,11 @@ impl Replay {
                 if self.health.is_stopping() {
                     return;
                 }
-                match self.entry(&file, &path, found) {
+                match self.entry_patiently(&file, &path, found) {
                     Ok(()) => {
                         last.insert(stream(found), found.header.lsn);
                     }
+                    Err(Error::Closed(_)) => return,
                     Err(error) => {
                         self.health.quarantined(u64::from(found.header.payload_len));
                         self.health.note(format!("WAL entry {} of {} could not be replayed: {error}", found.header.lsn.0, path.display()));
@@ -65,6 +70,25 @@ impl Replay {
         }
         self.versions.set_replayed();
         let _ = self.wake_flush.try_send(());
+    }
+
+    /// A read that fails may succeed a moment later; bytes that are damaged stay damaged.
+    fn patiently<T>(&self, mut read: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut tries = 0;
+        loop {
+            match read() {
+                Err(Error::Io { .. }) if tries < READ_TRIES && !self.health.is_stopping() => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(Error::Io { .. }) if self.health.is_stopping() => return Err(Error::Closed("stopping".into())),
+                result => return result,
+            }
+        }
+    }
+
+    fn entry_patiently(&self, file: &Arc<dyn File>, path: &Path, found: &Found) -> Result<()> {
+        self.patiently(|| self.entry(file, path, found))
     }
 
     fn entry(&self, file: &Arc<dyn File>, path: &Path, found: &Found) -> Result<()> {

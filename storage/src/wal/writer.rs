@@ -47,6 +47,8 @@ pub(crate) struct Request {
 
 /// A group ends at this size: the buffer it is put together in stays small.
 const GROUP_BYTES_MAX: usize = 8 << 20;
+/// An entry's index within its group is a u16; one request adds a handful.
+const GROUP_ENTRIES_MAX: usize = 32 << 10;
 
 /// A segment that is being written.
 #[derive(Debug)]
@@ -81,10 +83,13 @@ impl Writer {
         while let Ok(request) = requests.recv() {
             let mut group = vec![request];
             let mut bytes: usize = group[0].entries.iter().map(|entry| entry.unplaced.len()).sum();
+            let mut entries = group[0].entries.len();
             while bytes < GROUP_BYTES_MAX
+                && entries < GROUP_ENTRIES_MAX
                 && let Ok(request) = requests.try_recv()
             {
                 bytes += request.entries.iter().map(|entry| entry.unplaced.len()).sum::<usize>();
+                entries += request.entries.len();
                 group.push(request);
             }
             if self.health.is_read_only() {
@@ -136,7 +141,7 @@ impl Writer {
         let mut lsn = first;
         for entry in group.iter().flat_map(|request| &request.entries) {
             let place = Place { salt: active.head.salt, offset: active.end + buffer.len() as u64 };
-            entry.unplaced.place(lsn, self.epoch, place, buffer);
+            entry.unplaced.place(lsn, (lsn.0 - first.0) as u16, self.epoch, place, buffer);
             lsn = Lsn(lsn.0 + 1);
         }
         // Numbers are used up whatever happens next: a half-written entry must never share its LSN with a good one.
