@@ -69,7 +69,8 @@ fn damage() {
     let bytes = segment();
     let whole = scan_bytes(bytes.clone());
     let size = bytes.len();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(if std::env::var_os("HOPLINE_TORTURE").is_some() { 20_000 } else { 400 }));
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(if std::env::var_os("HOPLINE_TORTURE").is_some() { 20_000 } else { 400 }));
     runner
         .run(&(0..4_u8, 0..size, 0..8_u8, 0..size), |(kind, at, bit, other)| {
             let mut bytes = bytes.clone();

@@ -114,11 +114,8 @@ fn drop_unfinished_requests(entries: &mut Vec<Found>) {
     let group = |entry: &Found| entry.header.lsn.0.saturating_sub(u64::from(entry.header.index));
     let Some(last) = entries.iter().map(group).max() else { return };
     // LSN → (an entry before it, an entry behind it belongs to the same request)
-    let there: HashMap<u64, (bool, bool)> = entries
-        .iter()
-        .filter(|entry| group(entry) == last)
-        .map(|entry| (entry.header.lsn.0, (entry.header.previous, entry.header.more)))
-        .collect();
+    let there: HashMap<u64, (bool, bool)> =
+        entries.iter().filter(|entry| group(entry) == last).map(|entry| (entry.header.lsn.0, (entry.header.previous, entry.header.more))).collect();
     let reaches = |mut lsn: u64, ends: fn((bool, bool)) -> bool, step: i64| loop {
         match there.get(&lsn) {
             Some(neighbours) if ends(*neighbours) => return true,
