@@ -1,1 +1,28 @@
-//! Not written yet.
+//! From the wire to `Storage::append`.
+//!
+//! OTLP, protobuf and gRPC are known here alone; what is asked of the data is not known here at all.
+//! In the order of the data:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`config`] | settings with their defaults |
+//! | [`serve`] | the doors: accept, TLS, HTTP/1.1 and HTTP/2, drain |
+//! | `receive` | one request: who, how large, which encoding; the answer |
+//! | [`decode`] | protobuf or JSON bytes → Arrow rows; what is refused, and the words for it |
+//! | [`process`] | what is done to values at the door: redaction |
+//! | `admit` | bytes in flight: take, wait, or refuse |
+//! | `write` | decode → append → wait for durable → answer |
+//! | `status` | what arrived from whom, and what went wrong |
+
+pub mod config;
+pub mod serve;
+
+mod receive;
+pub mod decode;
+pub mod process;
+mod admit;
+mod write;
+mod status;
+
+pub use config::Config;
+pub use serve::Collector;

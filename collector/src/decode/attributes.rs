@@ -1,0 +1,263 @@
+//! `AnyValue` and attributes → canonical JSON text (`hopline_model::attributes`), redacted on the way.
+//!
+//! Pairs are sorted by key in a scratch vector that is reused; values are written from the request's bytes.
+
+use super::Limits;
+use super::reject::{Reject, Rejected, Warning};
+use super::wire::{Field, Fields, Malformed, merge};
+use crate::process::{Redactor, Verdict};
+use hopline_model::attributes::{write_bytes, write_double, write_int, write_key, write_string};
+use std::borrow::Cow;
+use std::cell::Cell;
+
+/// Arrays and maps may nest this deep; protobuf's own limit of 100 messages ends near 47.
+pub(crate) const DEPTH_MAX: usize = 48;
+
+/// What decoding of one request needs and counts.
+pub(crate) struct Context<'c> {
+    pub(crate) redactor: &'c Redactor,
+    pub(crate) limits: Limits,
+    string_indexes: Cell<u64>,
+}
+
+impl<'c> Context<'c> {
+    pub(crate) fn new(redactor: &'c Redactor, limits: Limits) -> Self {
+        Self { redactor, limits, string_indexes: Cell::new(0) }
+    }
+
+    pub(crate) fn warn(&self, warnings: &mut Rejected<Warning>) {
+        warnings.add(Warning::StringIndex, self.string_indexes.get());
+    }
+}
+
+/// One attribute: its key, and its `AnyValue` undecoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: Cow<'a, [u8]>,
+    /// Its place in the list, when the order sent matters: put by [`write_members`].
+    order: u32,
+}
+
+/// Why a record's values could not be written.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The whole request is refused.
+    Malformed(Malformed),
+    /// This record is.
+    Reject(Reject),
+}
+
+impl From<Malformed> for Trouble {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<Reject> for Trouble {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
+    }
+}
+
+/// Reads a `KeyValue`.
+#[inline]
+pub(crate) fn pair<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Pair<'a>, Malformed> {
+    let mut key = "";
+    let mut value = None;
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => key = field.text()?,
+            2 => merge(&mut value, field.bytes()?),
+            3 => {
+                if field.varint()? as i32 != 0 {
+                    context.string_indexes.set(context.string_indexes.get() + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(Pair { key, value: value.unwrap_or_default(), order: 0 })
+}
+
+/// Writes pairs as one object: redacted, sorted by key, `$pairs` when a key stands twice.
+pub(crate) fn write_pairs(out: &mut String, pairs: &mut [Pair<'_>], context: &Context<'_>) -> Result<(), Trouble> {
+    out.push('{');
+    write_members(out, pairs, context, 0, "")?;
+    out.push('}');
+    Ok(())
+}
+
+/// The members of an object without its braces. `first` stands before them: members of our own, without a comma at the end.
+pub(crate) fn write_members(out: &mut String, pairs: &mut [Pair<'_>], context: &Context<'_>, depth: usize, first: &str) -> Result<(), Trouble> {
+    // Exporters often send sorted keys already.
+    if !pairs.is_sorted_by(|a, b| a.key.as_bytes() < b.key.as_bytes()) {
+        pairs.iter_mut().enumerate().for_each(|(at, pair)| pair.order = at as u32);
+        pairs.sort_unstable_by(|a, b| a.key.as_bytes().cmp(b.key.as_bytes()));
+        if pairs.windows(2).any(|pair| pair[0].key == pair[1].key) {
+            pairs.sort_unstable_by_key(|pair| pair.order);
+            return write_twice(out, pairs, context, depth, first);
+        }
+    }
+    out.push_str(first);
+    let mut comma = !first.is_empty();
+    for pair in pairs {
+        let before = out.len();
+        if comma {
+            out.push(',');
+        }
+        write_key(out, pair.key);
+        out.push(':');
+        if redacted_value(out, pair, context, depth)? {
+            comma = true;
+        } else {
+            out.truncate(before);
+        }
+    }
+    Ok(())
+}
+
+/// `"$pairs":[[key,value],…]` in the order sent; our own members become pairs before them.
+fn write_twice(out: &mut String, pairs: &[Pair<'_>], context: &Context<'_>, depth: usize, first: &str) -> Result<(), Trouble> {
+    out.push_str("\"$pairs\":[");
+    let mut comma = false;
+    let own = format!("{{{first}}}");
+    for (key, raw) in hopline_model::attributes::entries(&own) {
+        out.push_str(if comma { ",[" } else { "[" });
+        comma = true;
+        write_string(out, &key);
+        out.push(',');
+        out.push_str(raw);
+        out.push(']');
+    }
+    for pair in pairs {
+        let before = out.len();
+        out.push_str(if comma { ",[" } else { "[" });
+        write_string(out, pair.key);
+        out.push(',');
+        if redacted_value(out, pair, context, depth)? {
+            out.push(']');
+            comma = true;
+        } else {
+            out.truncate(before);
+        }
+    }
+    out.push(']');
+    Ok(())
+}
+
+/// False when a rule drops the pair.
+#[inline]
+fn redacted_value(out: &mut String, pair: &Pair<'_>, context: &Context<'_>, depth: usize) -> Result<bool, Trouble> {
+    if let Some(rule) = context.redactor.by_key(pair.key) {
+        return Ok(match context.redactor.apply(rule, &pair.value) {
+            Verdict::Text(text) => {
+                write_string(out, &text);
+                true
+            }
+            Verdict::Keep => true,
+            Verdict::Drop => false,
+        });
+    }
+    write_value(out, &pair.value, context, depth)
+}
+
+/// The value of an `AnyValue`, as far as it has to be told apart.
+#[derive(Debug)]
+pub(crate) enum Value<'a> {
+    Empty,
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    Array(Cow<'a, [u8]>),
+    Map(Cow<'a, [u8]>),
+}
+
+/// Reads an `AnyValue`: the last alternative wins, the same message alternative twice is merged.
+#[inline]
+pub(crate) fn value<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Value<'a>, Malformed> {
+    let mut value = Value::Empty;
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        value = match number {
+            1 => Value::Text(field.text()?),
+            2 => Value::Bool(field.varint()? != 0),
+            3 => Value::Int(field.varint()? as i64),
+            4 => Value::Double(field.double()?),
+            5 => Value::Array(join(value, field, true)?),
+            6 => Value::Map(join(value, field, false)?),
+            7 => Value::Bytes(field.bytes()?),
+            8 => {
+                field.varint()?;
+                context.string_indexes.set(context.string_indexes.get() + 1);
+                Value::Empty
+            }
+            _ => value,
+        };
+    }
+    Ok(value)
+}
+
+fn join<'a>(before: Value<'a>, field: Field<'a>, array: bool) -> Result<Cow<'a, [u8]>, Malformed> {
+    let bytes = field.bytes()?;
+    match (before, array) {
+        (Value::Array(mut before), true) | (Value::Map(mut before), false) => {
+            before.to_mut().extend_from_slice(bytes);
+            Ok(before)
+        }
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+/// Appends the canonical text of an `AnyValue`. False, and nothing appended, when a rule drops it.
+pub(crate) fn write_value(out: &mut String, message: &[u8], context: &Context<'_>, depth: usize) -> Result<bool, Trouble> {
+    match value(message, context)? {
+        Value::Empty => out.push_str("null"),
+        Value::Text(text) => match context.redactor.by_text(text) {
+            Verdict::Keep => write_string(out, text),
+            Verdict::Text(text) => write_string(out, &text),
+            Verdict::Drop => return Ok(false),
+        },
+        Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
+        Value::Int(value) => write_int(out, value),
+        Value::Double(value) => write_double(out, value),
+        Value::Bytes(bytes) => write_bytes(out, bytes),
+        Value::Array(_) | Value::Map(_) if depth >= DEPTH_MAX => return Err(Reject::Depth.into()),
+        Value::Array(items) => {
+            out.push('[');
+            let mut comma = false;
+            let mut fields = Fields::new(&items);
+            while let Some((number, field)) = fields.next()? {
+                if number != 1 {
+                    continue;
+                }
+                let before = out.len();
+                if comma {
+                    out.push(',');
+                }
+                if write_value(out, field.bytes()?, context, depth + 1)? {
+                    comma = true;
+                } else {
+                    out.truncate(before);
+                }
+            }
+            out.push(']');
+        }
+        Value::Map(items) => {
+            let mut pairs = Vec::new();
+            let mut fields = Fields::new(&items);
+            while let Some((number, field)) = fields.next()? {
+                if number == 1 {
+                    pairs.push(pair(field.bytes()?, context)?);
+                }
+            }
+            out.push('{');
+            write_members(out, &mut pairs, context, depth + 1, "")?;
+            out.push('}');
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,233 @@
+//! `ExportLogsServiceRequest` → rows of logs.
+
+use super::Decoded;
+use super::attributes::{Context, Pair, Trouble, Value, pair, value, write_pairs, write_value};
+use super::columns::{Dictionary, Ids, Text, batch, id, indexes, numbers, optional_times, times};
+use super::origin::{Origin, Own};
+use super::reject::{Reject, Rejected, Warning};
+use super::spans::settle;
+use super::wire::{Fields, Malformed, merge};
+use crate::process::Verdict;
+use arrow::datatypes::{Int32Type, UInt32Type};
+use hopline_model::attributes::write_bytes;
+use hopline_model::{Signal, UnixNanos};
+
+#[derive(Default)]
+struct Columns {
+    time: Vec<i64>,
+    observed_time: Vec<Option<i64>>,
+    trace_id: Ids<16>,
+    span_id: Ids<8>,
+    severity_number: Vec<i32>,
+    severity_text: Dictionary,
+    body: Text,
+    event_name: Dictionary,
+    attributes: Text,
+    flags: Vec<u32>,
+    dropped_attributes_count: Vec<u32>,
+    extra: Text,
+    /// Records whose id has a wrong length.
+    invalid_ids: u64,
+}
+
+pub(crate) fn decode(bytes: &[u8], received: UnixNanos, context: Context<'_>) -> Result<Decoded, Malformed> {
+    let mut columns = Columns::default();
+    let mut origin = Origin::default();
+    let mut rejected = Rejected::default();
+    let mut scratch = Vec::new();
+    let mut fields = Fields::new(bytes);
+    while let Some((number, field)) = fields.next()? {
+        if number != 1 {
+            continue;
+        }
+        let message = field.bytes()?;
+        // The schema URL stands behind the records: the envelope is read first.
+        let (mut resource, mut schema_url) = (None, "");
+        let mut inner = Fields::new(message);
+        while let Some((number, field)) = inner.next()? {
+            match number {
+                1 => merge(&mut resource, field.bytes()?),
+                2 => drop(field.bytes()?),
+                3 => schema_url = field.text()?,
+                _ => {}
+            }
+        }
+        let reject = settle(origin.resource(&resource.unwrap_or_default(), schema_url, &context))?;
+        let mut inner = Fields::new(message);
+        while let Some((number, field)) = inner.next()? {
+            if number == 2 {
+                scope_logs(field.bytes()?, received, reject, &mut columns, &mut origin, &mut rejected, &context, &mut scratch)?;
+            }
+        }
+    }
+    let mut warnings = Rejected::default();
+    context.warn(&mut warnings);
+    warnings.add(Warning::LogId, columns.invalid_ids);
+    let visits = origin.visits();
+    Ok(Decoded { batch: columns.finish(origin)?, rejected, warnings, visits })
+}
+
+fn scope_logs<'a>(
+    message: &'a [u8],
+    received: UnixNanos,
+    resource_reject: Option<Reject>,
+    columns: &mut Columns,
+    origin: &mut Origin,
+    rejected: &mut Rejected<Reject>,
+    context: &Context<'_>,
+    scratch: &mut Vec<Pair<'a>>,
+) -> Result<(), Malformed> {
+    let (mut scope, mut schema_url) = (None, "");
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => merge(&mut scope, field.bytes()?),
+            2 => drop(field.bytes()?),
+            3 => schema_url = field.text()?,
+            _ => {}
+        }
+    }
+    let group_reject = settle(origin.scope(&scope.unwrap_or_default(), schema_url, context))?.or(resource_reject);
+    let (before, rejected_before) = (columns.time.len(), rejected.total());
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        if number != 2 {
+            continue;
+        }
+        let reject = match group_reject {
+            Some(reject) => Some(reject),
+            None => settle(columns.record(field.bytes()?, received, context, scratch))?,
+        };
+        if let Some(reject) = reject {
+            columns.forget();
+            rejected.add(reject, 1);
+        }
+    }
+    origin.fill(columns.time.len() - before, rejected.total() - rejected_before);
+    Ok(())
+}
+
+impl Columns {
+    /// Reads one `LogRecord` and pushes its row; on trouble nothing is pushed.
+    fn record<'a>(&mut self, message: &'a [u8], received: UnixNanos, context: &Context<'_>, pairs: &mut Vec<Pair<'a>>) -> Result<(), Trouble> {
+        pairs.clear();
+        let (mut time, mut observed, mut severity, mut dropped, mut flags) = (0, 0, 0, 0, 0);
+        let (mut severity_text, mut event_name) = ("", "");
+        let (mut trace_id, mut span_id): (&[u8], &[u8]) = (&[], &[]);
+        let mut body = None;
+        let mut fields = Fields::new(message);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => time = field.fixed64()?,
+                2 => severity = field.varint()? as i32,
+                3 => severity_text = field.text()?,
+                5 => merge(&mut body, field.bytes()?),
+                6 => pairs.push(pair(field.bytes()?, context)?),
+                7 => dropped = field.varint()? as u32,
+                8 => flags = field.fixed32()?,
+                9 => trace_id = field.bytes()?,
+                10 => span_id = field.bytes()?,
+                11 => observed = field.fixed64()?,
+                12 => event_name = field.text()?,
+                _ => {}
+            }
+        }
+        if pairs.len() > context.limits.attributes_max {
+            return Err(Reject::Attributes.into());
+        }
+        write_pairs(&mut self.attributes.text, pairs, context)?;
+        let (has_body, is_json) = self.write_body(body.as_deref(), context)?;
+        let (known_trace, known_span) = (id::<16>(trace_id), id::<8>(span_id));
+        let (lost_trace, lost_span) = (known_trace.is_none() && !trace_id.is_empty(), known_span.is_none() && !span_id.is_empty());
+        let observed_time = (observed != 0).then(|| UnixNanos::from_otlp(observed).0);
+        let shown = if time == 0 { observed_time.unwrap_or(received.0) } else { UnixNanos::from_otlp(time).0 };
+        let observed_saturated = i64::try_from(observed).is_err();
+        if is_json || lost_trace || lost_span || shown as u64 != time || observed_saturated {
+            let mut own = Own::default();
+            if is_json {
+                own.raw("body", "\"json\"");
+            }
+            if observed_saturated {
+                own.raw("observed_time_unix_nano", &format!("\"{observed}\""));
+            }
+            if lost_span {
+                own.key("span_id");
+                write_bytes(&mut own.0, span_id);
+            }
+            if shown as u64 != time {
+                own.raw("time_unix_nano", &format!("\"{time}\""));
+            }
+            if lost_trace {
+                own.key("trace_id");
+                write_bytes(&mut own.0, trace_id);
+            }
+            self.extra.text.push('{');
+            self.extra.text.push_str(&own.0);
+            self.extra.text.push('}');
+            // Zeros are how some exporters say that there is none.
+            let wrong = |lost: bool, bytes: &[u8]| lost && bytes.iter().any(|byte| *byte != 0);
+            self.invalid_ids += u64::from(wrong(lost_trace, trace_id) || wrong(lost_span, span_id));
+        }
+        self.time.push(shown);
+        self.observed_time.push(observed_time);
+        self.trace_id.push(known_trace);
+        self.span_id.push(known_span);
+        self.severity_number.push(severity);
+        self.severity_text.push_some(severity_text);
+        if has_body {
+            self.body.push();
+        } else {
+            self.body.push_null();
+        }
+        self.event_name.push_some(event_name);
+        self.attributes.push();
+        self.flags.push(flags);
+        self.dropped_attributes_count.push(dropped);
+        self.extra.push_written();
+        Ok(())
+    }
+
+    /// Whether there is a body, and whether its column holds JSON.
+    fn write_body(&mut self, body: Option<&[u8]>, context: &Context<'_>) -> Result<(bool, bool), Trouble> {
+        let Some(body) = body else { return Ok((false, false)) };
+        let out = &mut self.body.text;
+        let Value::Text(text) = value(body, context)? else {
+            let kept = write_value(out, body, context, 0)?;
+            return Ok((kept, kept));
+        };
+        match context.redactor.by_text(text) {
+            Verdict::Keep => out.push_str(text),
+            Verdict::Text(text) => out.push_str(&text),
+            Verdict::Drop => return Ok((false, false)),
+        }
+        Ok((true, false))
+    }
+
+    fn forget(&mut self) {
+        for text in [&mut self.attributes, &mut self.body, &mut self.extra] {
+            text.forget();
+        }
+    }
+
+    fn finish(self, origin: Origin) -> Result<hopline_model::Batch, Malformed> {
+        let mut columns = vec![
+            indexes(self.time.len()),
+            times(self.time),
+            optional_times(self.observed_time),
+            self.trace_id.finish()?,
+            self.span_id.finish()?,
+            numbers::<Int32Type>(self.severity_number),
+            self.severity_text.finish()?,
+            self.body.finish()?,
+            self.event_name.finish()?,
+        ];
+        origin.finish(&mut columns)?;
+        columns.extend([
+            self.attributes.finish()?,
+            numbers::<UInt32Type>(self.flags),
+            numbers::<UInt32Type>(self.dropped_attributes_count),
+            self.extra.finish()?,
+        ]);
+        batch(Signal::Logs, columns)
+    }
+}
