@@ -71,9 +71,8 @@ pub(crate) fn pair<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Pair<
             1 => key = field.text()?,
             2 => merge(&mut value, field.bytes()?),
             3 => {
-                if field.varint()? as i32 != 0 {
-                    context.string_indexes.set(context.string_indexes.get() + 1);
-                }
+                let used = u64::from(field.varint()? as i32 != 0);
+                context.string_indexes.set(context.string_indexes.get() + used);
             }
             _ => {}
         }

@@ -195,7 +195,7 @@ impl Columns {
         let start_time = UnixNanos::from_otlp(start).0;
         let duration = i64::try_from(end.saturating_sub(start)).unwrap_or(i64::MAX).min(i64::MAX - start_time);
         let parent_id = id::<8>(parent);
-        if start_time as u64 != start || start + duration as u64 != end || parent_id.is_some() != !parent.is_empty() {
+        if start_time as u64 != start || start.wrapping_add(duration as u64) != end || parent_id.is_some() == parent.is_empty() {
             let mut own = Own::default();
             if start.wrapping_add(duration as u64) != end || start_time as u64 != start {
                 own.raw("end_time_unix_nano", &format!("\"{end}\""));
