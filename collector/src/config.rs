@@ -128,7 +128,18 @@ impl Default for Redaction {
                 },
                 Rule {
                     name: "tokens".into(),
-                    keys: texts(&["password", "*.password", "access_token", "*.access_token", "refresh_token", "*.refresh_token", "api_key", "*.api_key", "client_secret", "*.client_secret"]),
+                    keys: texts(&[
+                        "password",
+                        "*.password",
+                        "access_token",
+                        "*.access_token",
+                        "refresh_token",
+                        "*.refresh_token",
+                        "api_key",
+                        "*.api_key",
+                        "client_secret",
+                        "*.client_secret",
+                    ]),
                     prefixes: texts(&["bearer ", "basic ", "eyJhbGci"]),
                     ..Rule::default()
                 },

@@ -19,12 +19,12 @@
 pub mod config;
 pub mod serve;
 
-mod receive;
+mod admit;
 pub mod decode;
 pub mod process;
-mod admit;
-mod write;
+mod receive;
 mod status;
+mod write;
 
 pub use config::Config;
 pub use serve::Collector;

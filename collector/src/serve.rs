@@ -164,13 +164,20 @@ impl Door {
             }
             Some(tls) => match tokio::time::timeout(limit, tls.accept(stream)).await {
                 Ok(Ok(stream)) => self.serve(stream, peer, watcher).await,
-                Ok(Err(error)) => self.shared.note_error(peer, "tls", &format!("no TLS handshake: {error}: is the client set to http:// instead of https://?")),
+                Ok(Err(error)) => {
+                    self.shared.note_error(peer, "tls", &format!("no TLS handshake: {error}: is the client set to http:// instead of https://?"))
+                }
                 Err(_) => self.shared.counter_slow_connection(),
             },
         }
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: SocketAddr, watcher: hyper_util::server::graceful::Watcher) {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
         let config = &self.shared.config;
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder

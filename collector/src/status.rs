@@ -64,7 +64,16 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    pub(crate) fn visited(&self, now: UnixNanos, peer: SocketAddr, transport: usize, signal: Signal, visits: Vec<Visit>, reason: &str, exporters_max: usize) {
+    pub(crate) fn visited(
+        &self,
+        now: UnixNanos,
+        peer: SocketAddr,
+        transport: usize,
+        signal: Signal,
+        visits: Vec<Visit>,
+        reason: &str,
+        exporters_max: usize,
+    ) {
         let mut exporters = self.exporters.lock();
         for visit in visits {
             let key = Exporter { service: cut(&visit.service), sdk: cut(&visit.sdk), address: peer.ip() };
@@ -112,7 +121,9 @@ impl Register {
         rows.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.last_seen));
         rows.into_iter()
             .map(|(exporter, seen)| {
-                let counts = |counts: &[u64; 3]| Signal::ALL.iter().map(|signal| (signal.name().to_owned(), json!(counts[slot(*signal)]))).collect::<serde_json::Map<_, _>>();
+                let counts = |counts: &[u64; 3]| {
+                    Signal::ALL.iter().map(|signal| (signal.name().to_owned(), json!(counts[slot(*signal)]))).collect::<serde_json::Map<_, _>>()
+                };
                 json!({
                     "service": exporter.service,
                     "sdk": exporter.sdk,
@@ -166,7 +177,9 @@ impl Counters {
                 let _ = writeln!(out, "hopline_collector_{name}{labels} {value}");
             }
         };
-        let by_signal = |counters: &[AtomicU64; 3]| Signal::ALL.iter().map(|signal| (format!("{{signal=\"{signal}\"}}"), get(&counters[slot(*signal)]))).collect();
+        let by_signal = |counters: &[AtomicU64; 3]| {
+            Signal::ALL.iter().map(|signal| (format!("{{signal=\"{signal}\"}}"), get(&counters[slot(*signal)]))).collect()
+        };
         let mut requests = Vec::new();
         for signal in Signal::ALL {
             for (transport, name) in TRANSPORTS.iter().enumerate() {
@@ -182,6 +195,11 @@ impl Counters {
         family("received_bytes_total", "counter", "Bytes of requests after decompression.", vec![(String::new(), get(&self.received_bytes))]);
         family("connections", "gauge", "Open connections.", vec![(String::new(), get(&self.connections))]);
         family("connections_refused_total", "counter", "Connections over a limit.", vec![(String::new(), get(&self.connections_refused))]);
-        family("connections_silent_total", "counter", "Connections closed because nothing was sent.", vec![(String::new(), get(&self.connections_silent))]);
+        family(
+            "connections_silent_total",
+            "counter",
+            "Connections closed because nothing was sent.",
+            vec![(String::new(), get(&self.connections_silent))],
+        );
     }
 }

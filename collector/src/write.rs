@@ -35,7 +35,9 @@ pub(crate) async fn write(
     let (decoded, request_hash, permit) = if inline {
         work()?
     } else {
-        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::new(Kind::Internal, "decoding broke off: this is a bug, see the server's log"))??
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Refusal::new(Kind::Internal, "decoding broke off: this is a bug, see the server's log"))??
     };
     let Decoded { batch, rejected, warnings, visits } = decoded;
     let rows = batch.rows.num_rows() as u64;
@@ -62,7 +64,14 @@ pub(crate) async fn write(
     Ok((Outcome { rejected, message }, confirm))
 }
 
-fn read(shared: &Shared, signal: Signal, encoding: Encoding, compression: Compression, body: Bytes, mut permit: Permit) -> Result<(Decoded, u128, Permit), Refusal> {
+fn read(
+    shared: &Shared,
+    signal: Signal,
+    encoding: Encoding,
+    compression: Compression,
+    body: Bytes,
+    mut permit: Permit,
+) -> Result<(Decoded, u128, Permit), Refusal> {
     let bytes = limits::decompress(body, compression, shared.config.body_bytes_max, &mut permit)?;
     shared.counters.received_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     // The same bytes sent as another signal are another request.

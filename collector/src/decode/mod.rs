@@ -14,18 +14,14 @@
 //! | `json` `json_schema` | OTLP/JSON → protobuf bytes |
 //! | `oracle` | the same by opentelemetry-proto's types: what tests and the benchmark compare with |
 
-mod wire;
-mod columns;
 mod attributes;
-mod origin;
-mod spans;
+mod columns;
 mod logs;
 mod metrics;
+mod origin;
 mod reject;
-
-
-
-
+mod spans;
+mod wire;
 
 pub use reject::{Reject, Rejected, Warning, words};
 pub use wire::Malformed;
@@ -82,8 +78,8 @@ pub fn json(signal: Signal, bytes: &[u8], received: UnixNanos, redactor: &Redact
 
 /// OTLP/JSON as protobuf bytes.
 pub fn to_protobuf(signal: Signal, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
-    { let _ = (signal, bytes); Err(Malformed::new("JSON is not read yet: send protobuf")) }
+    {
+        let _ = (signal, bytes);
+        Err(Malformed::new("JSON is not read yet: send protobuf"))
+    }
 }
-
-
-

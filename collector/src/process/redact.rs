@@ -70,7 +70,8 @@ impl Redactor {
             let mut patterns = Vec::new();
             for pattern in &rule.patterns {
                 let regex = regex::RegexBuilder::new(pattern).size_limit(1 << 20).build();
-                patterns.push(regex.map_err(|error| format!("redaction rule {:?}: pattern {pattern:?} is no regular expression: {error}", rule.name))?);
+                patterns
+                    .push(regex.map_err(|error| format!("redaction rule {:?}: pattern {pattern:?} is no regular expression: {error}", rule.name))?);
                 new.has_patterns = true;
             }
             let prefixes: Vec<String> = rule.prefixes.iter().map(|prefix| prefix.to_ascii_lowercase()).collect();
@@ -264,7 +265,9 @@ mod tests {
         assert!(hashed.starts_with("[hash:") && hashed == check(&redactor, "user.name", "7") && hashed != check(&redactor, "user.id", "8"));
         assert_eq!(check(&redactor, "Secret", "x"), "<dropped>");
         assert_eq!(check(&redactor, "note", "card 4111111111111111 ok"), "card [redacted] ok");
-        for wrong in [rule(&["*"], &[], Action::Drop), rule(&["a*b"], &[], Action::Drop), rule(&["*a*"], &[], Action::Drop), rule(&[], &["("], Action::Drop)] {
+        for wrong in
+            [rule(&["*"], &[], Action::Drop), rule(&["a*b"], &[], Action::Drop), rule(&["*a*"], &[], Action::Drop), rule(&[], &["("], Action::Drop)]
+        {
             assert!(Redactor::new(&config(vec![wrong])).is_err());
         }
     }

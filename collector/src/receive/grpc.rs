@@ -101,14 +101,16 @@ async fn export(shared: &Arc<Shared>, peer: SocketAddr, request: Request<Incomin
     }
     let sender = shared.sender(peer, request.headers(), GRPC)?;
     let name = request.headers().get("grpc-encoding").map_or(Some(""), |value| value.to_str().ok());
-    let compression = name.and_then(Compression::parse).ok_or_else(|| {
-        Refusal::new(Kind::Encoding, format!("grpc-encoding {:?} is not known: use gzip, zstd or identity", name.unwrap_or("?")))
-    })?;
+    let compression = name
+        .and_then(Compression::parse)
+        .ok_or_else(|| Refusal::new(Kind::Encoding, format!("grpc-encoding {:?} is not known: use gzip, zstd or identity", name.unwrap_or("?"))))?;
     let (mut body, permit) = limits::read(shared, &sender, request.into_body(), compression != Compression::Identity, PREFIX_BYTES).await?;
     let (message, compressed) = message(&mut body, shared.config.body_bytes_max)?;
     let compression = match (compressed, compression) {
         (false, _) => Compression::Identity,
-        (true, Compression::Identity) => return Err(Refusal::new(Kind::Invalid, "the message is marked compressed and grpc-encoding does not say how")),
+        (true, Compression::Identity) => {
+            return Err(Refusal::new(Kind::Invalid, "the message is marked compressed and grpc-encoding does not say how"));
+        }
         (true, compression) => compression,
     };
     let (outcome, confirm) = write::write(shared, &sender, signal, Encoding::Protobuf, compression, message, permit).await?;

@@ -31,17 +31,23 @@ pub(super) async fn answer(shared: &Arc<Shared>, peer: SocketAddr, request: Requ
     reply
 }
 
-async fn export(shared: &Arc<Shared>, peer: SocketAddr, request: Request<Incoming>, encoding: Option<Encoding>) -> Result<Response<ReplyBody>, Refusal> {
+async fn export(
+    shared: &Arc<Shared>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    encoding: Option<Encoding>,
+) -> Result<Response<ReplyBody>, Refusal> {
     let path = request.uri().path();
     let signal = signal(&shared.config.base_path, path).ok_or_else(|| {
-        Refusal::new(Kind::NotFound, format!("nothing is served at {path}: OTLP is at {0}/v1/traces, {0}/v1/metrics and {0}/v1/logs", shared.config.base_path))
+        Refusal::new(
+            Kind::NotFound,
+            format!("nothing is served at {path}: OTLP is at {0}/v1/traces, {0}/v1/metrics and {0}/v1/logs", shared.config.base_path),
+        )
     })?;
     if request.method() != Method::POST {
         return Err(Refusal::new(Kind::Method, format!("{} is not allowed: POST an export request", request.method())));
     }
-    let encoding = encoding.ok_or_else(|| {
-        Refusal::new(Kind::MediaType, "the content type must be application/x-protobuf or application/json")
-    })?;
+    let encoding = encoding.ok_or_else(|| Refusal::new(Kind::MediaType, "the content type must be application/x-protobuf or application/json"))?;
     let sender = shared.sender(peer, request.headers(), transport(encoding))?;
     let compression = compression(request.headers())?;
     let (bytes, permit) = limits::read(shared, &sender, request.into_body(), compression != Compression::Identity, 0).await?;
@@ -89,7 +95,10 @@ fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     let name = first.map_or(Some(""), |value| value.to_str().ok());
     match (name.and_then(Compression::parse), second) {
         (Some(compression), None) => Ok(compression),
-        _ => Err(Refusal::new(Kind::Encoding, format!("content encoding {:?} is not known: use one of gzip, zstd, deflate or none", name.unwrap_or("?")))),
+        _ => Err(Refusal::new(
+            Kind::Encoding,
+            format!("content encoding {:?} is not known: use one of gzip, zstd, deflate or none", name.unwrap_or("?")),
+        )),
     }
 }
 

@@ -23,10 +23,17 @@ pub(crate) enum Compression {
 impl Compression {
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let name = name.trim();
-        [("", Self::Identity), ("identity", Self::Identity), ("gzip", Self::Gzip), ("x-gzip", Self::Gzip), ("zstd", Self::Zstd), ("deflate", Self::Deflate)]
-            .into_iter()
-            .find(|(known, _)| name.eq_ignore_ascii_case(known))
-            .map(|(_, compression)| compression)
+        [
+            ("", Self::Identity),
+            ("identity", Self::Identity),
+            ("gzip", Self::Gzip),
+            ("x-gzip", Self::Gzip),
+            ("zstd", Self::Zstd),
+            ("deflate", Self::Deflate),
+        ]
+        .into_iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known))
+        .map(|(_, compression)| compression)
     }
 }
 
@@ -38,7 +45,10 @@ const GROW_BYTES: usize = 1 << 20;
 const RATIO_USUAL: usize = 6;
 
 pub(crate) fn too_large(limit: usize) -> Refusal {
-    Refusal::new(Kind::TooLarge, format!("the request is larger than {limit} bytes after decompression: send smaller batches, or raise collector.body_bytes_max"))
+    Refusal::new(
+        Kind::TooLarge,
+        format!("the request is larger than {limit} bytes after decompression: send smaller batches, or raise collector.body_bytes_max"),
+    )
 }
 
 /// The body as sent, and its place in the budget.

@@ -9,10 +9,10 @@
 //! | `http` | OTLP/HTTP: paths, methods, content types, CORS |
 //! | `grpc` | OTLP/gRPC: frames and trailers; health and reflection |
 
-pub(crate) mod reply;
-pub(crate) mod limits;
-mod http;
 mod grpc;
+mod http;
+pub(crate) mod limits;
+pub(crate) mod reply;
 
 pub(crate) use reply::{Kind, Refusal};
 
@@ -76,13 +76,7 @@ pub(crate) type ReplyBody = http_body_util::combinators::UnsyncBoxBody<Bytes, Bo
 /// Answers whatever came in; a panic below answers too and ends nothing but the request.
 pub(crate) async fn answer(shared: Arc<Shared>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
     let is_grpc = grpc::is_grpc(request.headers());
-    let work = async {
-        if is_grpc {
-            grpc::answer(&shared, peer, request).await
-        } else {
-            http::answer(&shared, peer, request).await
-        }
-    };
+    let work = async { if is_grpc { grpc::answer(&shared, peer, request).await } else { http::answer(&shared, peer, request).await } };
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(response) => Ok(response),
         Err(_) => {
@@ -155,9 +149,9 @@ impl Shared {
 
     pub(crate) fn status(&self) -> serde_json::Value {
         let total = |counters: &[std::sync::atomic::AtomicU64; 3]| {
-            let pairs = Signal::ALL.iter().map(|signal| {
-                (signal.name().to_owned(), serde_json::json!(counters[crate::status::slot(*signal)].load(Ordering::Relaxed)))
-            });
+            let pairs = Signal::ALL
+                .iter()
+                .map(|signal| (signal.name().to_owned(), serde_json::json!(counters[crate::status::slot(*signal)].load(Ordering::Relaxed))));
             pairs.collect::<serde_json::Map<_, _>>()
         };
         let rules: Vec<_> = self
