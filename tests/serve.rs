@@ -145,3 +145,27 @@ fn a_clean_stop_leaves_nothing_to_replay() {
     assert_eq!(status["storage"]["live_rows"], 0, "{status}");
     assert_eq!(server.api().count("select count(*) from spans"), 1);
 }
+
+/// With certificate files all three doors speak TLS, HTTP/1.1 and HTTP/2, and no longer plain text.
+#[test]
+fn tls_by_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=hopline", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-keyout", &path("key.pem"), "-out", &path("cert.pem")])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", words(&made));
+    let server = Server::with(&["--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")], &[]);
+    let secure = |plain: String| plain.replace("http://", "https://");
+    let root = reqwest::Certificate::from_pem(&std::fs::read(path("cert.pem")).unwrap()).unwrap();
+    let client = reqwest::blocking::Client::builder().add_root_certificate(root).build().unwrap();
+    assert_eq!(client.get(format!("{}/healthz", secure(server.http()))).send().unwrap().status().as_u16(), 200);
+    let sent = client.post(format!("{}/v1/traces", secure(server.otlp_http()))).header("content-type", "application/json").body("{}").send().unwrap();
+    assert_eq!(sent.status().as_u16(), 200);
+    assert!(client.get(format!("{}/healthz", server.http())).send().is_err(), "plain text must not be answered");
+    let output = run(&["serve", "--tls-cert", &path("key.pem"), "--tls-key", &path("key.pem"), "--http", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(words(&output).contains("key.pem"), "{}", words(&output));
+}

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Search) -> Result<()> {
 
 fn row(item: &Value) -> Vec<Cell> {
     let text = |name: &str| item.get(name).map(value::plain).unwrap_or_default();
-    let root = [text("root_service_name"), text("root_name")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let root = [text("root_service"), text("root_name")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     vec![
         Cell::painted(value::time(&text("start_time")), Paint::Dim),
         cell(item, "trace_id"),
