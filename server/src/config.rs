@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) auth: AuthConfig,
     pub(crate) tls: Tls,
+    pub(crate) collector: hopline_collector::Config,
     pub(crate) storage: hopline_storage::Config,
 }
 
@@ -58,6 +59,7 @@ impl Default for Config {
             log: "info".into(),
             auth: AuthConfig::default(),
             tls: Tls::default(),
+            collector: Default::default(),
             storage: Default::default(),
         }
     }
@@ -86,6 +88,7 @@ impl Config {
 
     /// What must hold before anything is opened.
     fn check(&self) -> Result<()> {
+        self.collector.check().map_err(crate::commands::Usage)?;
         match (&self.tls.cert, &self.tls.key) {
             (Some(_), None) => bail!("tls.cert is set and tls.key is not: set both"),
             (None, Some(_)) => bail!("tls.key is set and tls.cert is not: set both"),

@@ -8,7 +8,8 @@ use crate::doors::{self, HttpDoor};
 use crate::{assets, login, print};
 use anyhow::{Context, Result};
 use axum::Router;
-use hopline_model::SystemClock;
+use hopline_collector::Collector;
+use hopline_model::{Clock, SystemClock};
 use hopline_storage::Storage;
 use hopline_storage::objects::OsFiles;
 use serde_json::json;
@@ -25,18 +26,21 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let http_listener = doors::bind("http", &config.http).await?;
     let mut stop = Stop::listen()?;
     let auth = Arc::new(config.auth());
-    let storage = open_storage(&config).await?;
+    let clock = SystemClock::new();
+    let storage = open_storage(&config, clock.clone()).await?;
 
     let router = with_page(Router::new(), &auth, tls.is_some());
-    let http = HttpDoor::open(http_listener, tls, router)?;
-    let (otlp_grpc, otlp_http) = (grpc_listener.local_addr()?, otlp_listener.local_addr()?);
+    let http = HttpDoor::open(http_listener, tls.clone(), router)?;
+    let collector = Collector::start(config.collector.clone(), storage.clone(), auth, clock, grpc_listener, otlp_listener, tls)
+        .context("cannot start the OTLP doors")?;
+    let (otlp_grpc, otlp_http) = (collector.grpc_address(), collector.http_address());
     say_ready(otlp_grpc, otlp_http, http.address);
     tracing::info!(%otlp_grpc, %otlp_http, http = %http.address, data_dir = %config.data_dir.display(), ready_ms = began.elapsed().as_millis() as u64, "ready");
 
     stop.wait().await;
     tracing::info!("stopping: what is live is written to blocks; a second signal ends at once");
     tokio::select! {
-        closed = close(storage, http) => closed,
+        closed = close(storage, http, collector) => closed,
         () = stop.wait() => {
             tracing::warn!("ended at once: the next start reads the log again, nothing is lost");
             std::process::exit(130);
@@ -44,10 +48,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     }
 }
 
-async fn open_storage(config: &Config) -> Result<Arc<Storage>> {
+async fn open_storage(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Storage>> {
     let settings = config.storage.clone();
     // Opening reads files; the runtime's threads are for waiting.
-    let opened = tokio::task::spawn_blocking(move || Storage::open(settings, SystemClock::new(), Arc::new(OsFiles)));
+    let opened = tokio::task::spawn_blocking(move || Storage::open(settings, clock, Arc::new(OsFiles)));
     opened.await.context("opening storage broke off")?.with_context(|| format!("cannot open the data in {}", config.data_dir.display()))
 }
 
@@ -64,8 +68,8 @@ fn say_ready(otlp_grpc: SocketAddr, otlp_http: SocketAddr, http: SocketAddr) {
     }
 }
 
-async fn close(storage: Arc<Storage>, http: HttpDoor) -> Result<()> {
-    http.close().await;
+async fn close(storage: Arc<Storage>, http: HttpDoor, collector: Collector) -> Result<()> {
+    tokio::join!(http.close(), collector.stop());
     storage.close().await.context("storage did not close cleanly: the next start reads the log again")
 }
 
