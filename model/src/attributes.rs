@@ -267,6 +267,22 @@ pub fn get<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     entries(text).find(|(name, _)| name == key).map(|(_, raw)| raw)
 }
 
+/// The raw texts of an array's items, in order. Ends silently at the first malformed byte, like [`entries`].
+pub fn items(text: &str) -> impl Iterator<Item = &str> {
+    let mut reader = Reader { text: text.strip_prefix('[').unwrap_or(""), at: 0 };
+    std::iter::from_fn(move || {
+        if reader.peek() == Some(b',') {
+            reader.at += 1;
+        }
+        if reader.peek()? == b']' {
+            return None;
+        }
+        let start = reader.at;
+        reader.skip().ok()?;
+        Some(&reader.text[start..reader.at])
+    })
+}
+
 /// A value as a person compares it: strings unquoted, everything else as its text.
 pub fn plain_text(raw: &str) -> Cow<'_, str> {
     if raw.starts_with('"') {

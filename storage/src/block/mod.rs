@@ -3,6 +3,8 @@
 pub mod meta;
 pub mod write;
 
+mod scan;
+
 pub use meta::{BlockFile, BlockId, BlockMeta, CountCell, FileKind, ServiceRows, WindowRows};
 
 use crate::objects::ObjectIo;

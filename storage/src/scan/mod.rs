@@ -4,11 +4,32 @@
 //! |---|---|
 //! | `request` | what is asked: signal, time, predicate, columns, order, limit, cancel |
 //! | `predicate` | the compiled condition on a row |
+//! | `answer` | the questions a snapshot answers: scan, collect, count, histogram, trace_rows, values |
+//! | `run` | units in time order, filter, keys, rows |
+//! | `part` | rows that are evaluated together: a chunk, a row group |
+//! | `filter` | a predicate made ready to run |
+//! | `evaluate` | a filter over a part → which rows hold |
+//! | `value` | one value against one test |
 //!
 //! Everything here blocks (preads and CPU): async callers run it on a blocking thread.
 
-pub mod predicate;
 pub mod request;
+
+pub mod predicate;
+
+mod answer;
+mod run;
+
+pub(crate) mod part;
+
+pub(crate) mod filter;
+
+pub(crate) mod evaluate;
+
+pub(crate) mod value;
+
+#[cfg(test)]
+mod tests;
 
 pub use predicate::{Bound, Field, Predicate, Test};
 pub use request::{Cancel, Column, Order, ScanRequest, ScanStats};

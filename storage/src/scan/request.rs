@@ -2,10 +2,7 @@
 
 use super::predicate::Predicate;
 use crate::error::Result;
-use crate::snapshot::Snapshot;
-use arrow::array::RecordBatch;
-use hopline_model::{Seq, Signal, TimeRange, TraceId, UnixNanos};
-use std::ops::ControlFlow;
+use hopline_model::{Seq, Signal, TimeRange, UnixNanos};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -106,46 +103,4 @@ pub struct ScanStats {
     pub bytes_read: u64,
     /// Ranges of blocks that could not be read, in words; the answer is then incomplete.
     pub damaged: Vec<String>,
-}
-
-impl Snapshot {
-    /// Calls `each` with batches of matching rows until it breaks. Batches have at most 8,192 rows.
-    pub fn scan(&self, _request: &ScanRequest, _each: &mut dyn FnMut(RecordBatch) -> Result<ControlFlow<()>>) -> Result<ScanStats> {
-        Err(crate::Error::Internal("the scan is not written yet".into()))
-    }
-
-    /// Like [`Self::scan`], all at once, in order, at most `request.limit` rows.
-    pub fn collect(&self, request: &ScanRequest) -> Result<(Vec<RecordBatch>, ScanStats)> {
-        let mut batches = Vec::new();
-        let stats = self.scan(request, &mut |batch| {
-            batches.push(batch);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok((batches, stats))
-    }
-
-    /// How many rows match; from block meta alone where that is exact.
-    pub fn count(&self, _request: &ScanRequest) -> Result<(u64, ScanStats)> {
-        Err(crate::Error::Internal("the scan is not written yet".into()))
-    }
-
-    /// Matching rows by time bucket and `by` (a fixed text or integer column, as text; `None`: one group): `(bucket start, group, rows)`, sorted.
-    pub fn histogram(
-        &self,
-        _request: &ScanRequest,
-        _bucket_nano: i64,
-        _by: Option<&'static str>,
-    ) -> Result<(Vec<(UnixNanos, String, u64)>, ScanStats)> {
-        Err(crate::Error::Internal("the scan is not written yet".into()))
-    }
-
-    /// Every row of `signal` with this trace id (spans, logs), in the columns asked, in time order; through `.tix`, O(1) data files.
-    pub fn trace_rows(&self, _signal: Signal, _trace: TraceId, _columns: &[Column], _cancel: &Cancel) -> Result<(Vec<RecordBatch>, ScanStats)> {
-        Err(crate::Error::Internal("the scan is not written yet".into()))
-    }
-
-    /// Distinct values of a fixed dictionary column with their row counts, most first, at most `limit`, within the request's range and predicate.
-    pub fn values(&self, _request: &ScanRequest, _column: &Column, _limit: usize) -> Result<(Vec<(String, u64)>, ScanStats)> {
-        Err(crate::Error::Internal("the scan is not written yet".into()))
-    }
 }
