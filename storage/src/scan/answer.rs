@@ -46,12 +46,7 @@ impl Snapshot {
     }
 
     /// Matching rows by time bucket and `by` (a fixed text or integer column, as text; `None`: one group): `(bucket start, group, rows)`, sorted.
-    pub fn histogram(
-        &self,
-        request: &ScanRequest,
-        bucket_nano: i64,
-        by: Option<&'static str>,
-    ) -> Result<(Vec<(UnixNanos, String, u64)>, ScanStats)> {
+    pub fn histogram(&self, request: &ScanRequest, bucket_nano: i64, by: Option<&'static str>) -> Result<(Vec<(UnixNanos, String, u64)>, ScanStats)> {
         if bucket_nano <= 0 {
             return Err(Error::Invalid(format!("a histogram's bucket must be longer than nothing, not {bucket_nano} ns")));
         }
@@ -61,7 +56,9 @@ impl Snapshot {
         let request = whole(request);
         let mut scan = Scan::new(self, &request)?;
         let mut cells = Cells { bucket_nano, rows: HashMap::new() };
-        scan.take_blocks(|block, filter, range| block.histogram(filter, range, bucket_nano, by, &mut |time, group, rows| cells.add(time, group, rows)));
+        scan.take_blocks(|block, filter, range| {
+            block.histogram(filter, range, bucket_nano, by, &mut |time, group, rows| cells.add(time, group, rows))
+        });
         while let Some((part, rows)) = scan.next_part()? {
             scan.stats.rows_matched += rows.count_set_bits() as u64;
             let before = part.bytes_read();

@@ -115,9 +115,7 @@ fn compare(field: &Field, test: &Compiled, part: &dyn Part, signal: Signal, mask
         Field::Link(key) => {
             let loaded = part.column(column::LINKS, mask)?;
             let own = key == "trace_id" || key == "span_id";
-            json(&loaded, mask, &Needle::key(key), |text| {
-                attributes::items(text).any(|link| nested(link, key, own).is_some_and(|raw| test.raw(raw)))
-            })
+            json(&loaded, mask, &Needle::key(key), |text| attributes::items(text).any(|link| nested(link, key, own).is_some_and(|raw| test.raw(raw))))
         }
     }
 }
@@ -258,9 +256,7 @@ fn ids_in<const N: usize>(ids: &[[u8; N]], part: &dyn Part, signal: Signal, name
     let value = |i: usize| bytes.get(i * N..(i + 1) * N);
     let found = match ids {
         [id] => BooleanBuffer::collect_bool(values.len(), |i| value(i) == Some(&id[..])),
-        ids => BooleanBuffer::collect_bool(values.len(), |i| {
-            value(i).is_some_and(|bytes| ids.binary_search_by(|id| id[..].cmp(bytes)).is_ok())
-        }),
+        ids => BooleanBuffer::collect_bool(values.len(), |i| value(i).is_some_and(|bytes| ids.binary_search_by(|id| id[..].cmp(bytes)).is_ok())),
     };
     let found = match values.nulls() {
         Some(nulls) => &found & nulls.inner(),
@@ -301,7 +297,8 @@ fn text_rows(text: &TextMatcher, part: &dyn Part, signal: Signal, mask: &Boolean
             };
             let mut candidates = nothing(&mask);
             let dense = part.dense_keys();
-            let mut names = vec![column::NAME, column::STATUS_MESSAGE, column::EVENTS, column::ATTRIBUTES].into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let mut names =
+                vec![column::NAME, column::STATUS_MESSAGE, column::EVENTS, column::ATTRIBUTES].into_iter().map(str::to_owned).collect::<Vec<_>>();
             names.extend(dense.iter().filter_map(|key| part.dense(key)).map(|dense| dense.column));
             for name in names {
                 let open = without(&mask, &candidates);
@@ -337,13 +334,16 @@ fn may_hold(text: &TextMatcher, array: &ArrayRef) -> BooleanBuffer {
         DataType::Dictionary(_, _) => {
             let dictionary = array.as_dictionary::<Int32Type>();
             let values = dictionary.values().as_string::<i32>();
-            let holds: Vec<bool> =
-                (0..values.len()).map(|i| !text.has_prefilter() || text.place(values.value(i).as_bytes(), 0).is_some()).collect();
+            let holds: Vec<bool> = (0..values.len()).map(|i| !text.has_prefilter() || text.place(values.value(i).as_bytes(), 0).is_some()).collect();
             by_code(dictionary, &holds)
         }
         // Numbers and booleans as text hold digits, `e`, `true` and `false`.
         _ => {
-            let may = text.is_literal() || text.words.iter().any(|word| word.starts_with(|c: char| c.is_ascii_digit()) || "true false e".contains(word.as_str()) || text.query.prefix);
+            let may = text.is_literal()
+                || text
+                    .words
+                    .iter()
+                    .any(|word| word.starts_with(|c: char| c.is_ascii_digit()) || "true false e".contains(word.as_str()) || text.query.prefix);
             if may { all() } else { BooleanBuffer::new_unset(array.len()) }
         }
     }

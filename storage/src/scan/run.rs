@@ -181,12 +181,8 @@ impl<'a> Scan<'a> {
         if !matches!(error.kind(), Kind::Corrupt | Kind::Internal) || matches!(error, Error::Invalid(_) | Error::Cancelled) {
             return Err(error);
         }
-        let message = format!(
-            "{} from {} to {} could not be read and are missing: {error}",
-            self.request.signal,
-            UnixNanos(time.0),
-            UnixNanos(time.1)
-        );
+        let message =
+            format!("{} from {} to {} could not be read and are missing: {error}", self.request.signal, UnixNanos(time.0), UnixNanos(time.1));
         tracing::warn!("{message}");
         if !self.stats.damaged.contains(&message) {
             self.stats.damaged.push(message);

@@ -119,7 +119,11 @@ fn test() -> impl Strategy<Value = Test> {
         select(&TEXTS[..]).prop_map(str::to_owned),
         select(vec!["1", "2.0", "true", "null", "shop", "error", "03030303030303030303030303030303", "x"]).prop_map(str::to_owned)
     ];
-    let bound = || proptest::option::of((select(vec![-1.0, 0.0, 1.0, 2.5, 4.0, 500.0, 9e11]), any::<bool>()).prop_map(|(value, inclusive)| Bound { value, inclusive }));
+    let bound = || {
+        proptest::option::of(
+            (select(vec![-1.0, 0.0, 1.0, 2.5, 4.0, 500.0, 9e11]), any::<bool>()).prop_map(|(value, inclusive)| Bound { value, inclusive }),
+        )
+    };
     prop_oneof![
         1 => Just(Test::Exists),
         4 => constant.clone().prop_map(Test::Equals),
@@ -131,7 +135,8 @@ fn test() -> impl Strategy<Value = Test> {
 }
 
 pub(crate) fn text_query() -> impl Strategy<Value = TextQuery> {
-    let text = select(vec!["card", "declined card", "card declined", "tim", "timeout", "Büro", "kelvin", "500", "->", "user 7", "cart 1", "x", "É", "true"]);
+    let text =
+        select(vec!["card", "declined card", "card declined", "tim", "timeout", "Büro", "kelvin", "500", "->", "user 7", "cart 1", "x", "É", "true"]);
     (text, any::<bool>(), any::<bool>()).prop_map(|(text, phrase, prefix)| TextQuery { text: text.into(), phrase, prefix })
 }
 
@@ -249,9 +254,8 @@ proptest! {
 
 #[test]
 fn a_trace_in_time_order() {
-    let mut spans: Vec<Span> = (0..20u8)
-        .map(|i| Span { trace_id: TraceId([i % 3 + 1; 16]), start_time: UnixNanos(100 - i64::from(i)), ..Span::default() })
-        .collect();
+    let mut spans: Vec<Span> =
+        (0..20u8).map(|i| Span { trace_id: TraceId([i % 3 + 1; 16]), start_time: UnixNanos(100 - i64::from(i)), ..Span::default() }).collect();
     let snapshot = live(Signal::Spans, span_chunks(&mut spans, 7));
     let columns = [Column::Fixed("seq"), Column::Fixed("start_time")];
     let (batches, stats) = snapshot.trace_rows(Signal::Spans, TraceId([2; 16]), &columns, &Cancel::default()).unwrap();

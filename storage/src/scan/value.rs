@@ -6,9 +6,7 @@
 use super::predicate::{Bound, Test};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt32Type, UInt64Type,
-};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt32Type, UInt64Type};
 use hopline_model::UnixNanos;
 use hopline_model::attributes;
 use hopline_model::ids::encode_hex;
@@ -108,9 +106,7 @@ impl Compiled {
                     return false;
                 }
                 number().is_some_and(|value| {
-                    constants
-                        .iter()
-                        .any(|constant| constant.number.is_some_and(|number| value.compare(number) == Some(Ordering::Equal)))
+                    constants.iter().any(|constant| constant.number.is_some_and(|number| value.compare(number) == Some(Ordering::Equal)))
                 })
             }
             Self::Glob(glob) => glob.matches(text),
@@ -393,9 +389,14 @@ mod tests {
         assert_eq!(rows(range(bound(4.5, true), bound(6.0, false))), [false, true, false, false]);
         assert_eq!(rows(range(bound(5.0, false), None)), [false, false, false, true]);
         assert_eq!(rows(Compiled::new(&Test::Equals("5.0".into()))), [false, true, false, false]);
-        for (pattern, text, expect) in
-            [("a*c", "abc", true), ("a*c", "ac", true), ("a*a", "a", false), ("*b*", "abc", true), ("abc", "abcd", false), ("/cart/*", "/cart/1", true)]
-        {
+        for (pattern, text, expect) in [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*a", "a", false),
+            ("*b*", "abc", true),
+            ("abc", "abcd", false),
+            ("/cart/*", "/cart/1", true),
+        ] {
             assert_eq!(Glob::new(pattern).matches(text), expect, "{pattern} {text}");
         }
     }

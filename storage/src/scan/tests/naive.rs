@@ -121,8 +121,7 @@ fn number(value: &Value) -> Option<f64> {
 
 fn holds(test: &Test, value: &Value) -> bool {
     let equals = |constant: &String| {
-        *constant == plain(value)
-            || matches!((number(&Value::String(constant.clone())), number(value)), (Some(a), Some(b)) if a == b)
+        *constant == plain(value) || matches!((number(&Value::String(constant.clone())), number(value)), (Some(a), Some(b)) if a == b)
     };
     match test {
         Test::Exists => true,
@@ -226,9 +225,7 @@ impl Row {
             Field::Attribute(key) => first(self.attributes(), key).into_iter().collect(),
             Field::Resource(key) => first(resource, key).into_iter().collect(),
             Field::Scope(key) => first(scope, key).into_iter().collect(),
-            Field::Any(key) => {
-                first(self.attributes(), key).or_else(|| first(resource, key)).or_else(|| first(scope, key)).into_iter().collect()
-            }
+            Field::Any(key) => first(self.attributes(), key).or_else(|| first(resource, key)).or_else(|| first(scope, key)).into_iter().collect(),
             Field::Event(key) => nested(false, key, key == "name"),
             Field::Link(key) => nested(true, key, key == "trace_id" || key == "span_id"),
         }
