@@ -31,6 +31,10 @@ pub struct Config {
     pub free_bytes_min: u64,
     /// A window (10 min) is merged this long after its end.
     pub merge_delay_ms: u64,
+    /// Files of the blocks that one merge takes, together.
+    pub merge_input_bytes_max: u64,
+    /// Rows that a merge holds in memory before it writes a block.
+    pub merge_output_bytes_max: u64,
 }
 
 impl Default for Config {
@@ -48,6 +52,8 @@ impl Default for Config {
             disk_budget_percent: 80,
             free_bytes_min: 1 << 30,
             merge_delay_ms: 10 * 60 * 1000,
+            merge_input_bytes_max: 64 << 20,
+            merge_output_bytes_max: 56 << 20,
         }
     }
 }

@@ -10,11 +10,13 @@ use crate::flush::run::Flush;
 use crate::health::Health;
 use crate::objects::lock::Lock;
 use crate::objects::{FileIo, LocalObjects, ObjectIo, names};
-use crate::storage::{BlockWriter, Storage, Tasks};
+use crate::storage::{BlockReader, BlockWriter, Storage, Tasks};
 use crate::upkeep::ids::BlockIds;
+use crate::upkeep::merge::{Merge, read_block};
 use crate::upkeep::plan::Believed;
 use crate::upkeep::retention::Retention;
 use crate::upkeep::run::Upkeep;
+use crate::upkeep::sweep::Sweep;
 use crate::version::Versions;
 use crate::wal::recover::recover;
 use crate::wal::replay::Replay;
@@ -30,7 +32,7 @@ pub(crate) fn open(config: Config, clock: Arc<dyn Clock>, files: Arc<dyn FileIo>
     std::fs::create_dir_all(&config.data_dir).map_err(Error::io("create", &config.data_dir))?;
     let lock = Lock::take(&config.data_dir)?;
     let catalog = Arc::new(SqliteCatalog::open(&config.data_dir.join(names::CATALOG))?);
-    open_with(config, clock, files, catalog, write_block, Some(lock))
+    open_with(config, clock, files, catalog, write_block, read_block, Some(lock))
 }
 
 /// With every part given from outside: what tests and simulations call.
@@ -40,6 +42,7 @@ pub(crate) fn open_with(
     files: Arc<dyn FileIo>,
     catalog: Arc<dyn Catalog>,
     write_block: BlockWriter,
+    read_block: BlockReader,
     lock: Option<Lock>,
 ) -> Result<Arc<Storage>> {
     let wal_dir = config.data_dir.join(names::WAL_DIR);
@@ -50,6 +53,7 @@ pub(crate) fn open_with(
     let epoch = loaded.epoch;
     let health = Arc::new(Health::default());
     let segments = Arc::new(Segments::new(files.clone(), wal_dir));
+    let known = loaded.blocks.iter().chain(&loaded.removed).map(|meta| meta.id).collect();
     let versions = Arc::new(Versions::new(clock.clone(), objects.clone(), epoch, &config, loaded.blocks, &loaded.sealed));
     versions.keep_removed(loaded.removed);
 
@@ -61,7 +65,8 @@ pub(crate) fn open_with(
         health.note(format!("a WAL segment that is no longer needed stays for now: {error}"));
     }
     let next = recovered.next.max(loaded.lsn_next).max(Lsn(1));
-    if segments.size().0 == 0 {
+    // Only once no removed segment can come back after a power cut: its entries would be replayed beside their blocks.
+    if segments.size().0 == 0 && files.sync_dir(segments.dir()).is_ok() {
         catalog.forget_sealed(epoch, next)?;
     }
     let dedupe = Dedupe::new(clock.clone(), config.duplicate_window_ms, config.duplicate_hashes_max);
@@ -81,6 +86,7 @@ pub(crate) fn open_with(
     let (requests, request_queue) = crossbeam_channel::unbounded();
     let (wake_flush, flush_wakes) = crossbeam_channel::bounded(1);
     let (flush, flush_commands) = crossbeam_channel::unbounded();
+    let (merge, merge_commands) = crossbeam_channel::unbounded();
     let (upkeep, upkeep_stop) = crossbeam_channel::bounded(0);
     let writer = Writer {
         files: files.clone(),
@@ -93,6 +99,21 @@ pub(crate) fn open_with(
         last_kept: Lsn(next.0 - 1),
         wake_flush: wake_flush.clone(),
     };
+    let ids = Arc::new(BlockIds::default());
+    let merger = Merge {
+        clock: clock.clone(),
+        versions: versions.clone(),
+        catalog: catalog.clone(),
+        objects: objects.clone(),
+        health: health.clone(),
+        ids: ids.clone(),
+        epoch,
+        write_block,
+        read_block,
+        delay_nano: i64::try_from(config.merge_delay_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000),
+        input_bytes_max: config.merge_input_bytes_max,
+        output_bytes_max: config.merge_output_bytes_max,
+    };
     let flusher = Flush {
         clock,
         versions: versions.clone(),
@@ -100,7 +121,7 @@ pub(crate) fn open_with(
         catalog: catalog.clone(),
         objects,
         health: health.clone(),
-        ids: Arc::new(BlockIds::default()),
+        ids,
         write_block,
         epoch,
         limits: Limits {
@@ -119,7 +140,15 @@ pub(crate) fn open_with(
         wake_flush,
         live_bytes_max: config.live_bytes_max + config.live_bytes_max / 2,
     };
-    let keeper = Upkeep { files, health: health.clone(), data_dir: config.data_dir.clone(), free_bytes_min: config.free_bytes_min, retention };
+    let sweep = Sweep { files: files.clone(), data_dir: config.data_dir.clone(), known, before: loaded.block_next };
+    let keeper = Upkeep {
+        files,
+        health: health.clone(),
+        data_dir: config.data_dir.clone(),
+        free_bytes_min: config.free_bytes_min,
+        retention,
+        sweep: Some(sweep),
+    };
     keeper.look_at_space();
     if recovered.pending.is_empty() {
         versions.set_replayed();
@@ -127,10 +156,12 @@ pub(crate) fn open_with(
     let tasks = Tasks {
         requests,
         flush,
+        merge,
         upkeep,
         replay_thread: spawn("hopline-replay", move || replay.run(recovered.pending))?,
         writer_thread: spawn("hopline-wal", move || writer.run(&request_queue))?,
         flush_thread: spawn("hopline-seal", move || flusher.run(&flush_wakes, &flush_commands))?,
+        merge_thread: spawn("hopline-merge", move || merger.run(&merge_commands))?,
         upkeep_thread: spawn("hopline-upkeep", move || keeper.run(&upkeep_stop))?,
         lock,
     };

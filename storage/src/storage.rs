@@ -1,6 +1,6 @@
 //! Append · snapshot · close: the whole path of a batch, readable from top to bottom.
 
-use crate::block::{BlockId, BlockMeta};
+use crate::block::{Block, BlockId, BlockMeta};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::dedupe::Dedupe;
@@ -11,11 +11,14 @@ use crate::live::Rows;
 use crate::objects::lock::Lock;
 use crate::objects::{FileIo, ObjectIo};
 use crate::snapshot::{Chunk, Snapshot};
+use crate::upkeep::merge::Settle;
+use crate::upkeep::verify::Verified;
 use crate::version::Versions;
 use crate::wal::entry::{HashRows, Header, Unplaced};
 use crate::wal::payload::{self, SCHEMA_VERSION};
 use crate::wal::segment::Segments;
 use crate::wal::writer::{Entry, ROOM_WAIT, Request};
+use arrow::array::RecordBatch;
 use crossbeam_channel::Sender;
 use hopline_model::ids::ENTRY_ROWS_MAX;
 use hopline_model::schema::schema;
@@ -73,6 +76,9 @@ pub struct Stats {
 /// Writes the files of a block: [`crate::block::write::write_block`], or a test's own.
 pub(crate) type BlockWriter = fn(&Arc<dyn ObjectIo>, BlockId, TenantId, Signal, u8, &[Chunk], UnixNanos) -> Result<BlockMeta>;
 
+/// Gives all rows of a block in row order: [`crate::upkeep::merge::read_block`], or a test's own.
+pub(crate) type BlockReader = fn(&Arc<Block>, &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
+
 /// The store of one data directory.
 #[derive(Debug)]
 pub struct Storage {
@@ -93,10 +99,12 @@ pub struct Storage {
 pub(crate) struct Tasks {
     pub(crate) requests: Sender<Request>,
     pub(crate) flush: Sender<FlushAll>,
+    pub(crate) merge: Sender<Settle>,
     pub(crate) upkeep: Sender<()>,
     pub(crate) replay_thread: JoinHandle<()>,
     pub(crate) writer_thread: JoinHandle<()>,
     pub(crate) flush_thread: JoinHandle<()>,
+    pub(crate) merge_thread: JoinHandle<()>,
     pub(crate) upkeep_thread: JoinHandle<()>,
     /// Let go last.
     pub(crate) lock: Option<Lock>,
@@ -235,7 +243,16 @@ impl Storage {
 
     /// Flushes, then merges every window that has ended, at once (`hopline doctor --settle`).
     pub async fn settle(&self) -> Result<()> {
-        self.flush().await
+        self.flush().await?;
+        let (done, answer) = oneshot::channel();
+        let stopped = || Error::Closed("storage is shutting down".into());
+        self.tasks.lock().as_ref().ok_or_else(stopped)?.merge.send(done).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Reads every file of every block and compares it with its checksum (`hopline doctor`). Takes as long as the disk does.
+    pub fn verify(&self) -> Verified {
+        crate::upkeep::verify::verify(&self.versions)
     }
 
     /// Stops the tasks, seals what is live, leaves nothing to replay.
@@ -250,8 +267,9 @@ impl Storage {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(Error::Internal("the seal task has died".into()))),
             Err(_) => Err(Error::Internal("the seal task has died".into())),
         };
-        drop((tasks.flush, tasks.upkeep));
+        drop((tasks.flush, tasks.merge, tasks.upkeep));
         join(tasks.flush_thread);
+        join(tasks.merge_thread);
         join(tasks.upkeep_thread);
         drop(tasks.lock);
         flushed
@@ -263,10 +281,11 @@ impl Drop for Storage {
     fn drop(&mut self) {
         self.health.stop();
         if let Some(tasks) = self.tasks.lock().take() {
-            drop((tasks.requests, tasks.flush, tasks.upkeep));
+            drop((tasks.requests, tasks.flush, tasks.merge, tasks.upkeep));
             join(tasks.writer_thread);
             join(tasks.replay_thread);
             join(tasks.flush_thread);
+            join(tasks.merge_thread);
             join(tasks.upkeep_thread);
         }
     }
@@ -293,7 +312,7 @@ fn entries(append: Append) -> Result<Vec<Entry>> {
         }
     }
     let last = parts.len().saturating_sub(1);
-    let entry = |(i, (signal, batch)): (usize, (Signal, arrow::array::RecordBatch))| {
+    let entry = |(i, (signal, batch)): (usize, (Signal, RecordBatch))| {
         let rows = batch.num_rows() as u32;
         let header = Header {
             lsn: Lsn(0),

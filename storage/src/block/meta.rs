@@ -4,7 +4,7 @@ use hopline_model::{Lsn, Signal, TenantId, TimeRange, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 /// A block's name: its number in the catalog, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct BlockId(pub u64);
 
 /// L0 is one seal; L1 one window; L2 up to a day. See the design of blocks in ARCHITECTURE.md.

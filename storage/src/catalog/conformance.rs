@@ -67,6 +67,7 @@ fn conforms(catalog: &dyn Catalog) {
 
     let second = catalog.begin().unwrap();
     assert!(second.epoch > epoch);
+    assert_eq!(second.block_next.0, id.0 + 11);
     assert_eq!(second.blocks, [meta(id.0 + 1)]);
     assert_eq!(second.removed, [meta(id.0)]);
     assert_eq!(second.sealed, [Sealed { stream, lsn: Lsn(40) }], "sealed LSNs never go back");

@@ -34,7 +34,7 @@ impl Catalog for MemoryCatalog {
     fn begin(&self) -> Result<Loaded> {
         let mut state = self.state.lock();
         state.0.epoch += 1;
-        Ok(state.0.clone())
+        Ok(Loaded { block_next: BlockId(state.1), ..state.0.clone() })
     }
 
     fn tenant(&self, epoch: u32, name: &str) -> Result<TenantId> {

@@ -42,6 +42,8 @@ pub struct Loaded {
     pub hashes: Vec<(TenantId, u128, UnixNanos)>,
     /// No LSN below it may be given out again.
     pub lsn_next: Lsn,
+    /// No block number from here on was given out.
+    pub block_next: BlockId,
     /// When the catalog was last changed; `UnixNanos(0)` before the first change.
     pub changed: UnixNanos,
 }

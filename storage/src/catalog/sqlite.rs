@@ -119,6 +119,7 @@ impl Catalog for SqliteCatalog {
                 .query_map([], |row| Ok((TenantId(row.get(0)?), hash_of(row.get(1)?), UnixNanos(row.get(2)?))))?
                 .collect::<Result<_, _>>()?,
             lsn_next: Lsn(state(&transaction, "lsn_next")? as u64),
+            block_next: BlockId(state(&transaction, "block_next")? as u64),
             changed: UnixNanos(state(&transaction, "changed")?),
         };
         transaction.commit()?;

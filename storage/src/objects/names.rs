@@ -43,6 +43,11 @@ pub fn extension(kind: FileKind) -> &'static str {
     }
 }
 
+/// The block a file name in a signal's directory belongs to.
+pub fn parse_block_file(name: &str) -> Option<BlockId> {
+    name.split_once('.')?.0.parse().ok().map(BlockId)
+}
+
 /// `blocks/0/spans/000000000042.parquet`
 pub fn block_file(tenant: TenantId, signal: Signal, block: BlockId, kind: FileKind) -> String {
     format!("{BLOCKS_DIR}/{}/{}/{:012}.{}", tenant.0, signal.name(), block.0, extension(kind))

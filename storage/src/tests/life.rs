@@ -136,3 +136,46 @@ async fn sealing_behind() {
     storage.append(request(vec![logs(stored, 100)], None)).await.unwrap();
     assert_eq!(numbers(&storage.snapshot(TenantId(0)), Signal::Logs), ALL(stored + 100));
 }
+
+/// Merges and removals keep every row once; settling leaves one block per window; files of unfinished blocks are swept.
+#[tokio::test(flavor = "multi_thread")]
+async fn merge_and_sweep() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open_os(config(dir.path())).unwrap();
+    for i in 0..6 {
+        // Long ago, so that every window has ended.
+        let mut append = request(vec![super::store::logs_at(super::store::NOW.0 - 40 * hopline_model::time::NANOS_PER_DAY, i * 10, 10)], None);
+        append.received = append.received.saturating_sub(40 * hopline_model::time::NANOS_PER_DAY);
+        storage.append(append).await.unwrap();
+        storage.flush().await.unwrap();
+    }
+    let before = storage.snapshot(TenantId(0));
+    assert_eq!(before.blocks.len(), 6);
+    storage.settle().await.unwrap();
+    assert_eq!(storage.snapshot(TenantId(0)).blocks.len(), 1);
+    assert_eq!(storage.stats().merges, 1);
+    assert_eq!(numbers(&before, Signal::Logs), ALL(60), "a reader keeps what it saw");
+    assert_eq!(numbers(&storage.snapshot(TenantId(0)), Signal::Logs), ALL(60));
+    assert_eq!(storage.verify().damaged, []);
+    storage.close().await.unwrap();
+    drop((storage, before));
+    // What a crash before the commit leaves.
+    let orphan = dir.path().join("blocks/0/logs/000000000250.parquet");
+    std::fs::write(&orphan, b"half").unwrap();
+    let storage = open_os(config(dir.path())).unwrap();
+    for _ in 0..100 {
+        if !orphan.exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(!orphan.exists());
+    assert_eq!(numbers(&storage.snapshot(TenantId(0)), Signal::Logs), ALL(60));
+    let block = storage.snapshot(TenantId(0)).blocks[0].meta.id;
+    let path = dir.path().join(format!("blocks/0/logs/{:012}.parquet", block.0));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let damaged = storage.verify().damaged;
+    assert!(damaged.len() == 1 && damaged[0].holds.contains("rows of logs from"), "{damaged:?}");
+}

@@ -22,10 +22,10 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) const NOW: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
+pub(crate) const NOW: UnixNanos = UnixNanos(1_750_000_000_000_000_000);
 
 pub(crate) fn config(dir: &Path) -> Config {
-    Config { data_dir: dir.to_owned(), free_bytes_min: 0, wal_segment_bytes: 1 << 20, ..Config::default() }
+    Config { data_dir: dir.to_owned(), free_bytes_min: 0, wal_segment_bytes: 1 << 20, retention_hours: 1 << 40, ..Config::default() }
 }
 
 pub(crate) fn open_os(config: Config) -> Result<Arc<Storage>> {
@@ -33,7 +33,7 @@ pub(crate) fn open_os(config: Config) -> Result<Arc<Storage>> {
     let lock = crate::objects::lock::Lock::take(&config.data_dir)?;
     let catalog = SqliteCatalog::open(&config.data_dir.join(names::CATALOG))?;
     let files: Arc<dyn FileIo> = Arc::new(OsFiles);
-    open_with(config, SystemClock::new(), files, Arc::new(catalog), write_plain, Some(lock))
+    open_with(config, SystemClock::new(), files, Arc::new(catalog), write_plain, read_plain, Some(lock))
 }
 
 /// A block as one Arrow stream.
@@ -77,7 +77,7 @@ pub(crate) fn write_plain(
     })
 }
 
-fn read_plain(block: &Block) -> Vec<RecordBatch> {
+fn batches(block: &Block) -> Vec<RecordBatch> {
     let meta = &block.meta;
     let name = names::block_file(meta.tenant, meta.signal, meta.id, FileKind::Parquet);
     // The one failing operation of a simulation may be this read.
@@ -85,9 +85,17 @@ fn read_plain(block: &Block) -> Vec<RecordBatch> {
     StreamReader::try_new(&bytes[..], None).unwrap().map(Result::unwrap).collect()
 }
 
+pub(crate) fn read_plain(block: &Arc<Block>, each: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+    batches(block).into_iter().try_for_each(each)
+}
+
 /// Logs whose bodies are the numbers `first..first + count`.
 pub(crate) fn logs(first: u64, count: u64) -> Batch {
-    let log = |number: u64| Log { time: UnixNanos(NOW.0 + number as i64), body: Some(number.to_string()), ..Log::default() };
+    logs_at(NOW.0, first, count)
+}
+
+pub(crate) fn logs_at(time: i64, first: u64, count: u64) -> Batch {
+    let log = |number: u64| Log { time: UnixNanos(time + number as i64), body: Some(number.to_string()), ..Log::default() };
     Log::to_batch(&(first..first + count).map(log).collect::<Vec<_>>())
 }
 
@@ -104,7 +112,7 @@ pub(crate) fn request(batches: Vec<Batch>, request_hash: Option<u128>) -> Append
 /// The numbers of all rows of a signal, sorted; every seq must stand once.
 pub(crate) fn numbers(snapshot: &Snapshot, signal: Signal) -> Vec<u64> {
     let live = snapshot.chunks(signal).iter().map(|chunk| chunk.rows.clone());
-    let blocks = snapshot.blocks(signal).flat_map(|block| read_plain(block));
+    let blocks = snapshot.blocks(signal).flat_map(|block| batches(block));
     let mut numbers = Vec::new();
     let mut seqs = HashSet::new();
     for rows in live.chain(blocks) {

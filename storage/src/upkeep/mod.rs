@@ -3,11 +3,17 @@
 //! | file | what |
 //! |---|---|
 //! | `ids` | block numbers, reserved in the catalog before use |
-//! | `plan` | what is to be removed: pure |
-//! | `retention` | removes it, in two phases |
-//! | `run` | the task |
+//! | `plan` | what is to be removed, what is to be merged: pure |
+//! | `merge` | merges, a task of its own |
+//! | `retention` | removes old blocks, in two phases |
+//! | `sweep` | files of blocks that were never committed |
+//! | `verify` | checksums of everything |
+//! | `run` | the task for the rest |
 
 pub(crate) mod ids;
+pub(crate) mod merge;
 pub(crate) mod plan;
 pub(crate) mod retention;
 pub(crate) mod run;
+pub(crate) mod sweep;
+pub(crate) mod verify;

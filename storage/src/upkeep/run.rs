@@ -1,6 +1,7 @@
-//! The upkeep task: free space twice a second, retention twice a minute.
+//! The upkeep task: free space twice a second, retention twice a minute, one sweep after start.
 
 use super::retention::Retention;
+use super::sweep::Sweep;
 use crate::health::Health;
 use crate::objects::FileIo;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -15,6 +16,8 @@ pub(crate) struct Upkeep {
     pub(crate) data_dir: PathBuf,
     pub(crate) free_bytes_min: u64,
     pub(crate) retention: Retention,
+    /// Once, soon after start.
+    pub(crate) sweep: Option<Sweep>,
 }
 
 /// A full disk is noticed, and its end too, within this.
@@ -23,9 +26,14 @@ const TICKS_PER_RETENTION: u32 = 60;
 
 impl Upkeep {
     /// Runs until the sender of `stop` is gone.
-    pub(crate) fn run(self, stop: &Receiver<()>) {
+    pub(crate) fn run(mut self, stop: &Receiver<()>) {
         let mut tick = 0;
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(TICK) {
+            if let Some(sweep) = self.sweep.take()
+                && let Err(error) = sweep.run()
+            {
+                self.health.note(format!("files of blocks that were never finished stay until the next start: {error}"));
+            }
             let volume_bytes = self.look_at_space();
             if tick % TICKS_PER_RETENTION == 0 {
                 let kept = match volume_bytes {
