@@ -99,7 +99,13 @@ impl Merge {
                 return Err(Error::Internal(format!("a merge of {rows_in} rows made {rows_out}: not committed")));
             }
             failpoint::hit("merge.written");
-            let commit = Commit { add: written.clone(), remove: plan.inputs.clone(), now: self.clock.now(), hashes_since: UnixNanos::MIN, ..Commit::default() };
+            let commit = Commit {
+                add: written.clone(),
+                remove: plan.inputs.clone(),
+                now: self.clock.now(),
+                hashes_since: UnixNanos::MIN,
+                ..Commit::default()
+            };
             self.catalog.commit(self.epoch, &commit)
         });
         if let Err(error) = result {
@@ -198,8 +204,7 @@ impl Outputs<'_> {
 
 /// All rows of a block in row order, through the one scan.
 pub(crate) fn read_block(block: &Arc<Block>, each: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-    let snapshot =
-        Snapshot { tenant: block.meta.tenant, chunks: Default::default(), blocks: Arc::new(vec![block.clone()]), complete: true };
+    let snapshot = Snapshot { tenant: block.meta.tenant, chunks: Default::default(), blocks: Arc::new(vec![block.clone()]), complete: true };
     let stats = snapshot.scan(&ScanRequest::all(block.meta.signal), &mut |batch| {
         each(batch)?;
         Ok(ControlFlow::Continue(()))

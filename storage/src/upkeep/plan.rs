@@ -1,8 +1,8 @@
 //! What is to be removed and what is to be merged: pure functions of what exists and of the time.
 
 use crate::block::{BlockId, BlockMeta};
-use hopline_model::{Signal, UnixNanos};
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
+use hopline_model::{Signal, UnixNanos};
 
 /// A window: 10 minutes of partition time.
 pub(crate) const WINDOW_NANO: i64 = 10 * 60 * 1_000_000_000;
@@ -72,8 +72,7 @@ pub(crate) fn merge(blocks: &[&BlockMeta], now: UnixNanos, delay_nano: i64, inpu
     let ended = |end: i64| end.saturating_add(delay_nano) <= now.0;
     let day = |meta: &BlockMeta| newest(meta).saturating_sub(1).div_euclid(NANOS_PER_DAY);
     for signal in Signal::ALL {
-        let mut first: Vec<&&BlockMeta> =
-            blocks.iter().filter(|meta| meta.signal == signal && meta.level == 0 && ended(newest(meta))).collect();
+        let mut first: Vec<&&BlockMeta> = blocks.iter().filter(|meta| meta.signal == signal && meta.level == 0 && ended(newest(meta))).collect();
         first.sort_by_key(|meta| (newest(meta), meta.id));
         if !first.is_empty() {
             return Some(MergePlan { signal, inputs: up_to(&first, input_bytes_max), level: 1 });
