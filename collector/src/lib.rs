@@ -14,8 +14,6 @@
 //! | `write` | decode → append → wait for durable → answer |
 //! | `status` | what arrived from whom, and what went wrong |
 
-#![allow(dead_code)]
-
 pub mod config;
 pub mod serve;
 

@@ -20,8 +20,6 @@ pub enum Reject {
     Time,
     #[error("a number data point without a value (and without the flag that says so)")]
     NoValue,
-    #[error("aggregation_temporality is unspecified or unknown")]
-    Temporality,
     #[error("bucket_counts must be one more than explicit_bounds, or both empty")]
     BucketLength,
     #[error("explicit_bounds must increase strictly")]
@@ -30,8 +28,6 @@ pub enum Reject {
     BucketSum,
     #[error("the bucket indexes of an exponential histogram overflow")]
     BucketIndex,
-    #[error("a metric of a kind this version does not know")]
-    Unknown,
 }
 
 /// What was taken, and not quite as sent.
@@ -43,6 +39,8 @@ pub enum Warning {
     LogId,
     #[error("exemplars without a value were left out")]
     Exemplar,
+    #[error("data points whose aggregation_temporality is unspecified were stored as such: rates cannot be made of them")]
+    Temporality,
     #[error("metrics without a kind and data points were left out")]
     NoData,
 }
