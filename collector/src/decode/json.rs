@@ -131,7 +131,8 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, field: &'static Field, out: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
-        let wrong = |reader: &Self, at: usize, what: &str| Malformed(format!("JSON: {} must be {what} at byte {}", field.name, at.min(reader.at)).into());
+        let wrong =
+            |reader: &Self, at: usize, what: &str| Malformed(format!("JSON: {} must be {what} at byte {}", field.name, at.min(reader.at)).into());
         let start = self.at;
         match field.kind {
             Kind::Message(message) => {
@@ -177,7 +178,9 @@ impl<'a> Reader<'a> {
                     "NaN" => f64::NAN,
                     "Infinity" => f64::INFINITY,
                     "-Infinity" => f64::NEG_INFINITY,
-                    text if is_number(text) => text.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(|| wrong(self, start, "a number in range"))?,
+                    text if is_number(text) => {
+                        text.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(|| wrong(self, start, "a number in range"))?
+                    }
                     _ => return Err(wrong(self, start, "a number")),
                 };
                 key(out, field.number, 1);

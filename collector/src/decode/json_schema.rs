@@ -71,9 +71,11 @@ static ANY_VALUE: Message = Message {
 static ARRAY: Message = Message { fields: &[many("values", 1, Message(&ANY_VALUE))] };
 static MAP: Message = Message { fields: &[many("values", 1, Message(&KEY_VALUE))] };
 static KEY_VALUE: Message = Message { fields: &[one("key", 1, Text), one("value", 2, Message(&ANY_VALUE)), one("keyStrindex", 3, Int32)] };
-static ENTITY: Message = Message { fields: &[one("schemaUrl", 1, Text), one("type", 2, Text), many("idKeys", 3, Text), many("descriptionKeys", 4, Text)] };
-static RESOURCE: Message =
-    Message { fields: &[many("attributes", 1, Message(&KEY_VALUE)), one("droppedAttributesCount", 2, Uint32), many("entityRefs", 3, Message(&ENTITY))] };
+static ENTITY: Message =
+    Message { fields: &[one("schemaUrl", 1, Text), one("type", 2, Text), many("idKeys", 3, Text), many("descriptionKeys", 4, Text)] };
+static RESOURCE: Message = Message {
+    fields: &[many("attributes", 1, Message(&KEY_VALUE)), one("droppedAttributesCount", 2, Uint32), many("entityRefs", 3, Message(&ENTITY))],
+};
 static SCOPE: Message = Message {
     fields: &[one("name", 1, Text), one("version", 2, Text), many("attributes", 3, Message(&KEY_VALUE)), one("droppedAttributesCount", 4, Uint32)],
 };
@@ -103,7 +105,12 @@ static SPAN: Message = Message {
     ],
 };
 static EVENT: Message = Message {
-    fields: &[one("timeUnixNano", 1, Fixed64), one("name", 2, Text), many("attributes", 3, Message(&KEY_VALUE)), one("droppedAttributesCount", 4, Uint32)],
+    fields: &[
+        one("timeUnixNano", 1, Fixed64),
+        one("name", 2, Text),
+        many("attributes", 3, Message(&KEY_VALUE)),
+        one("droppedAttributesCount", 4, Uint32),
+    ],
 };
 static LINK: Message = Message {
     fields: &[
@@ -120,7 +127,8 @@ static STATUS: Message = Message { fields: &[one("message", 2, Text), one("code"
 static LOGS: Message = Message { fields: &[many("resourceLogs", 1, Message(&RESOURCE_LOGS))] };
 static RESOURCE_LOGS: Message =
     Message { fields: &[one("resource", 1, Message(&RESOURCE)), many("scopeLogs", 2, Message(&SCOPE_LOGS)), one("schemaUrl", 3, Text)] };
-static SCOPE_LOGS: Message = Message { fields: &[one("scope", 1, Message(&SCOPE)), many("logRecords", 2, Message(&LOG_RECORD)), one("schemaUrl", 3, Text)] };
+static SCOPE_LOGS: Message =
+    Message { fields: &[one("scope", 1, Message(&SCOPE)), many("logRecords", 2, Message(&LOG_RECORD)), one("schemaUrl", 3, Text)] };
 static LOG_RECORD: Message = Message {
     fields: &[
         one("timeUnixNano", 1, Fixed64),
@@ -140,7 +148,8 @@ static LOG_RECORD: Message = Message {
 static METRICS: Message = Message { fields: &[many("resourceMetrics", 1, Message(&RESOURCE_METRICS))] };
 static RESOURCE_METRICS: Message =
     Message { fields: &[one("resource", 1, Message(&RESOURCE)), many("scopeMetrics", 2, Message(&SCOPE_METRICS)), one("schemaUrl", 3, Text)] };
-static SCOPE_METRICS: Message = Message { fields: &[one("scope", 1, Message(&SCOPE)), many("metrics", 2, Message(&METRIC)), one("schemaUrl", 3, Text)] };
+static SCOPE_METRICS: Message =
+    Message { fields: &[one("scope", 1, Message(&SCOPE)), many("metrics", 2, Message(&METRIC)), one("schemaUrl", 3, Text)] };
 static METRIC: Message = Message {
     fields: &[
         one("name", 1, Text),

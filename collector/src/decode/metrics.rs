@@ -180,7 +180,13 @@ fn scope_metrics(
     Ok(())
 }
 
-fn metric(message: &[u8], reject: Option<Reject>, columns: &mut Columns, rejected: &mut Rejected<Reject>, context: &Context<'_>) -> Result<(), Malformed> {
+fn metric(
+    message: &[u8],
+    reject: Option<Reject>,
+    columns: &mut Columns,
+    rejected: &mut Rejected<Reject>,
+    context: &Context<'_>,
+) -> Result<(), Malformed> {
     let (mut name, mut description, mut unit) = ("", "", "");
     let mut metadata: Vec<Pair<'_>> = Vec::new();
     // The last alternative wins; the same one twice is merged.

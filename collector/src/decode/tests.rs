@@ -75,7 +75,9 @@ fn oracle_spans(request: &ExportTraceServiceRequest) -> Vec<Span> {
                     span_id,
                     parent_span_id: SpanId::from_bytes(&span.parent_span_id),
                     start_time: UnixNanos(start),
-                    duration_nano: i64::try_from(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano)).unwrap_or(i64::MAX).min(i64::MAX - start),
+                    duration_nano: i64::try_from(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano))
+                        .unwrap_or(i64::MAX)
+                        .min(i64::MAX - start),
                     name: span.name.clone(),
                     kind: named(&hopline_model::schema::KINDS, span.kind),
                     status_code: named(&hopline_model::schema::STATUS_CODES, status.code),
@@ -199,39 +201,40 @@ fn time() -> impl Strategy<Value = u64> {
 }
 
 fn span() -> impl Strategy<Value = otlp_trace::Span> {
-    let event = (time(), "[a-b]{0,2}", pairs(), 0..3u32)
-        .prop_map(|(time_unix_nano, name, attributes, dropped_attributes_count)| otlp_trace::span::Event { time_unix_nano, name, attributes, dropped_attributes_count });
-    let link = (id(16), id(8), "[a-b]{0,2}", pairs(), 0..3u32).prop_map(|(trace_id, span_id, trace_state, attributes, flags)| otlp_trace::span::Link {
-        trace_id,
-        span_id,
-        trace_state,
-        attributes,
-        flags,
-        ..Default::default()
+    let event = (time(), "[a-b]{0,2}", pairs(), 0..3u32).prop_map(|(time_unix_nano, name, attributes, dropped_attributes_count)| {
+        otlp_trace::span::Event { time_unix_nano, name, attributes, dropped_attributes_count }
+    });
+    let link = (id(16), id(8), "[a-b]{0,2}", pairs(), 0..3u32).prop_map(|(trace_id, span_id, trace_state, attributes, flags)| {
+        otlp_trace::span::Link { trace_id, span_id, trace_state, attributes, flags, ..Default::default() }
     });
     let first = (id(16), id(8), id(8), "[a-b]{0,3}", -1..8i32, time(), time(), pairs());
     let status = prop::option::of(("[a-b]{0,2}", -1..4i32).prop_map(|(message, code)| otlp_trace::Status { message, code }));
     let second = (prop::collection::vec(event, 0..3), prop::collection::vec(link, 0..3), status, any::<u32>(), "[a-b]{0,2}");
-    (first, second).prop_map(|((trace_id, span_id, parent_span_id, name, kind, start_time_unix_nano, end_time_unix_nano, attributes), (events, links, status, flags, trace_state))| {
-        otlp_trace::Span {
-            trace_id,
-            span_id,
-            parent_span_id,
-            name,
-            kind,
-            start_time_unix_nano,
-            end_time_unix_nano,
-            attributes,
-            events,
-            links,
-            status,
-            flags,
-            trace_state,
-            dropped_attributes_count: flags % 3,
-            dropped_events_count: flags % 5,
-            dropped_links_count: flags % 7,
-        }
-    })
+    (first, second).prop_map(
+        |(
+            (trace_id, span_id, parent_span_id, name, kind, start_time_unix_nano, end_time_unix_nano, attributes),
+            (events, links, status, flags, trace_state),
+        )| {
+            otlp_trace::Span {
+                trace_id,
+                span_id,
+                parent_span_id,
+                name,
+                kind,
+                start_time_unix_nano,
+                end_time_unix_nano,
+                attributes,
+                events,
+                links,
+                status,
+                flags,
+                trace_state,
+                dropped_attributes_count: flags % 3,
+                dropped_events_count: flags % 5,
+                dropped_links_count: flags % 7,
+            }
+        },
+    )
 }
 
 fn resource() -> impl Strategy<Value = Option<otlp_resource::Resource>> {
@@ -248,8 +251,11 @@ fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
         spans,
         schema_url: name,
     });
-    let group = (resource(), prop::collection::vec(scope, 0..3))
-        .prop_map(|(resource, scope_spans)| otlp_trace::ResourceSpans { resource, scope_spans, schema_url: "u".into() });
+    let group = (resource(), prop::collection::vec(scope, 0..3)).prop_map(|(resource, scope_spans)| otlp_trace::ResourceSpans {
+        resource,
+        scope_spans,
+        schema_url: "u".into(),
+    });
     prop::collection::vec(group, 0..3).prop_map(|resource_spans| ExportTraceServiceRequest { resource_spans })
 }
 
@@ -345,7 +351,9 @@ fn wrap(numbers: &[u8], message: &[u8]) -> Vec<u8> {
 #[test]
 fn json_rules() {
     let span = |members: &str| {
-        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"eee19b7ec3c1b174"{members}}}]}}]}}]}}"#);
+        let text = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"eee19b7ec3c1b174"{members}}}]}}]}}]}}"#
+        );
         json(Signal::Spans, text.as_bytes(), RECEIVED, &redactor(), Limits::default())
     };
     let first = |members: &str| Span::from_rows(&span(members).unwrap().batch.rows).remove(0);
@@ -409,7 +417,10 @@ fn all_is_kept() {
     let redactor = Redactor::new(&Redaction::default()).unwrap();
     let decoded = json(Signal::Logs, text.as_bytes(), RECEIVED, &redactor, Limits::default()).unwrap();
     let log = Log::from_rows(&decoded.batch.rows).remove(0);
-    assert_eq!(&*log.resource, r#"{"$dropped_attributes_count":3,"$schema_url":"s1","$$own":1,"deployment.environment":"test","service.name":"shop"}"#);
+    assert_eq!(
+        &*log.resource,
+        r#"{"$dropped_attributes_count":3,"$schema_url":"s1","$$own":1,"deployment.environment":"test","service.name":"shop"}"#
+    );
     assert_eq!(&*log.scope, r#"{"$name":"n","$schema_url":"s2","$version":"v"}"#);
     assert_eq!((log.service_name.as_str(), log.deployment_environment_name.as_deref(), log.scope_name.as_deref()), ("shop", Some("test"), Some("n")));
     assert_eq!(log.attributes, r#"{"$pairs":[["b",1],["a",2],["b",3]]}"#);
@@ -422,7 +433,9 @@ fn all_is_kept() {
 #[test]
 fn metric_points() {
     let metric = |kind: &str, point: &str| {
-        let text = format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m","unit":"s","{kind}":{{"aggregationTemporality":2,"dataPoints":[{{{point}}}]}}}}]}}]}}]}}"#);
+        let text = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m","unit":"s","{kind}":{{"aggregationTemporality":2,"dataPoints":[{{{point}}}]}}}}]}}]}}]}}"#
+        );
         json(Signal::Metrics, text.as_bytes(), RECEIVED, &redactor(), Limits::default()).unwrap()
     };
     let reject = |kind: &str, point: &str| metric(kind, point).rejected.counts().first().map(|(reject, _)| *reject);
@@ -436,7 +449,10 @@ fn metric_points() {
     assert_eq!(reject("histogram", r#""timeUnixNano":1,"count":3,"bucketCounts":[1,1,1],"explicitBounds":[1,1]"#), Some(Reject::Bounds));
     assert_eq!(reject("histogram", r#""timeUnixNano":1,"count":4,"bucketCounts":[1,2],"explicitBounds":[1]"#), Some(Reject::BucketSum));
     assert_eq!(reject("exponentialHistogram", r#""timeUnixNano":1,"positive":{"offset":2147483647,"bucketCounts":[1]}"#), Some(Reject::BucketIndex));
-    let rows = metric("exponentialHistogram", r#""timeUnixNano":1,"count":2,"scale":-3,"positive":{"offset":-4,"bucketCounts":[1,"1"]},"exemplars":[{"asDouble":1,"traceId":"0102"},{}]"#);
+    let rows = metric(
+        "exponentialHistogram",
+        r#""timeUnixNano":1,"count":2,"scale":-3,"positive":{"offset":-4,"bucketCounts":[1,"1"]},"exemplars":[{"asDouble":1,"traceId":"0102"},{}]"#,
+    );
     let column = |decoded: &Decoded, name: &str| decoded.batch.rows.column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
     assert_eq!(column(&rows, "exponential"), r#"{"positive":{"counts":[1,1],"offset":-4},"scale":-3,"zero_count":0,"zero_threshold":0.0}"#);
     assert_eq!(column(&rows, "exemplars"), r#"[{"time_unix_nano":"0","trace_id":"0102","value":1.0}]"#);
