@@ -157,3 +157,77 @@ impl Drop for Claim {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use hopline_model::time::{ManualClock, NANOS_PER_MINUTE, NANOS_PER_SECOND};
+
+    const TENANT: TenantId = TenantId(3);
+    const NOW: UnixNanos = UnixNanos(1_750_000_000_000_000_000);
+
+    fn new(hashes_max: usize) -> (Arc<ManualClock>, Arc<Dedupe>) {
+        let clock = ManualClock::at(NOW);
+        (clock.clone(), Dedupe::new(clock, 15 * 60 * 1000, hashes_max))
+    }
+
+    /// The full window without a confirmation, 60 s with one; a jump of the wall clock changes nothing.
+    #[tokio::test]
+    async fn windows() {
+        let (clock, dedupe) = new(100);
+        for hash in [1, 2] {
+            dedupe.claim(TENANT, hash).await.unwrap().stored();
+        }
+        dedupe.confirm(TENANT, 2);
+        clock.jump_to(UnixNanos(0));
+        clock.advance(59 * NANOS_PER_SECOND);
+        assert!(dedupe.claim(TENANT, 1).await.is_none() && dedupe.claim(TENANT, 2).await.is_none());
+        clock.advance(2 * NANOS_PER_SECOND);
+        assert!(dedupe.claim(TENANT, 1).await.is_none() && dedupe.claim(TENANT, 2).await.is_some());
+        clock.advance(14 * NANOS_PER_MINUTE);
+        assert!(dedupe.claim(TENANT, 1).await.is_some());
+        assert_eq!(dedupe.duplicates(), 3);
+    }
+
+    /// A request that was refused may be stored by its retry, which waited meanwhile.
+    #[tokio::test]
+    async fn refused() {
+        let (_, dedupe) = new(100);
+        let first = dedupe.claim(TENANT, 1).await.unwrap();
+        let second = tokio::spawn({
+            let dedupe = dedupe.clone();
+            async move { dedupe.claim(TENANT, 1).await.map(Claim::stored) }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        assert!(second.await.unwrap().is_some());
+        assert!(dedupe.claim(TENANT, 1).await.is_none());
+    }
+
+    /// Hashes of before a restart keep what is left of their window; those from the future (a clock went back) all of it.
+    #[tokio::test]
+    async fn restored() {
+        let (clock, dedupe) = new(100);
+        let ago = |minutes: i64| NOW.saturating_sub(minutes * NANOS_PER_MINUTE);
+        dedupe.restore(vec![(TENANT, 1, ago(16)), (TENANT, 2, ago(10)), (TENANT, 3, ago(-1000))]);
+        assert!(dedupe.claim(TENANT, 1).await.is_some());
+        assert!(dedupe.claim(TENANT, 2).await.is_none());
+        clock.advance(6 * NANOS_PER_MINUTE);
+        assert!(dedupe.claim(TENANT, 2).await.is_some());
+        assert!(dedupe.claim(TENANT, 3).await.is_none());
+    }
+
+    /// The oldest go when there are too many.
+    #[tokio::test]
+    async fn bounded() {
+        let (_, dedupe) = new(10);
+        for hash in 0..100 {
+            dedupe.claim(TENANT, hash).await.unwrap().stored();
+            dedupe.confirm(TENANT, hash);
+        }
+        assert!(dedupe.state.lock().known.len() <= 11);
+        assert!(dedupe.claim(TENANT, 99).await.is_none() && dedupe.claim(TENANT, 1).await.is_some());
+    }
+}

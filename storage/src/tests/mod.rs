@@ -5,9 +5,11 @@
 //! | `store` | a store in a temporary directory, rows with known ids, what it holds |
 //! | `life` | append, restart, seal, duplicates, close |
 //! | `faults` | each operation fails, power cuts, full disk, clocks |
+//! | `failpoints` | the process dies between two steps |
 //! | `torn` | a damaged WAL |
 #![allow(clippy::unwrap_used)]
 
+mod failpoints;
 mod faults;
 mod life;
 pub(crate) mod store;

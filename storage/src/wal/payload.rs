@@ -134,3 +134,7 @@ fn number(signal: Signal, lsn: Lsn, first: u32, others: impl Iterator<Item = Arr
 pub(crate) fn with_seq(signal: Signal, lsn: Lsn, rows: &RecordBatch) -> Result<RecordBatch> {
     number(signal, lsn, 0, rows.columns()[1..].iter().cloned(), rows.num_rows())
 }
+
+#[cfg(test)]
+#[path = "payload_tests.rs"]
+mod tests;
