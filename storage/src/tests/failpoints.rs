@@ -53,7 +53,13 @@ async fn dies_at_each_step() {
                 .unwrap();
             assert!(!status.status.success(), "{what} was never reached: {}", String::from_utf8_lossy(&status.stdout));
             let acked = std::fs::read_to_string(dir.path().join("acked")).unwrap();
-            let acked: BTreeSet<u64> = acked.lines().flat_map(|line| { let i: u64 = line.parse().unwrap(); i * 10..i * 10 + 10 }).collect();
+            let acked: BTreeSet<u64> = acked
+                .lines()
+                .flat_map(|line| {
+                    let i: u64 = line.parse().unwrap();
+                    i * 10..i * 10 + 10
+                })
+                .collect();
 
             let storage = open_os(child_config(dir.path())).unwrap();
             wait_replayed(&storage).await;
