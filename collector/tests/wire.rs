@@ -49,9 +49,16 @@ impl Server {
 }
 
 fn request(good: usize, bad: usize, first: u8) -> ExportTraceServiceRequest {
-    let span = |at: usize, id: usize| Span { trace_id: vec![first; id], span_id: (at as u64 + 1).to_be_bytes().to_vec(), name: "GET".into(), ..Default::default() };
+    let span = |at: usize, id: usize| Span {
+        trace_id: vec![first; id],
+        span_id: (at as u64 + 1).to_be_bytes().to_vec(),
+        name: "GET".into(),
+        ..Default::default()
+    };
     let spans = (0..good).map(|at| span(at, 16)).chain((0..bad).map(|at| span(at, 15))).collect();
-    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans: vec![ScopeSpans { spans, ..Default::default() }], ..Default::default() }] }
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { scope_spans: vec![ScopeSpans { spans, ..Default::default() }], ..Default::default() }],
+    }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
