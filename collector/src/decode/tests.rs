@@ -463,3 +463,53 @@ fn metric_points() {
     let empty = ExportMetricsServiceRequest::default().encode_to_vec();
     assert_eq!(decode(Signal::Metrics, &empty).unwrap().batch.rows.num_rows(), 0);
 }
+
+/// The files of a `.tar.gz`: name and content.
+fn files(path: &str) -> Vec<(String, Vec<u8>)> {
+    use std::io::Read;
+    let path = format!("{}/../tests/fixtures/captures/{path}", env!("CARGO_MANIFEST_DIR"));
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut tar).unwrap();
+    let (mut at, mut files) = (0, Vec::new());
+    while tar.get(at).is_some_and(|byte| *byte != 0) {
+        let text = |from: usize, length: usize| String::from_utf8_lossy(&tar[at + from..at + from + length]).trim_matches(['\0', ' ']).to_owned();
+        let size = usize::from_str_radix(&text(124, 12), 8).unwrap();
+        files.push((text(0, 100), tar[at + 512..at + 512 + size].to_vec()));
+        at += 512 + size.div_ceil(512) * 512;
+    }
+    files
+}
+
+/// What real SDKs sent is decoded as prost decodes it, nothing rejected; the official examples too.
+#[test]
+fn captures_and_examples() {
+    let mut rows = [0; 3];
+    for archive in ["python-shop.protobuf.tar.gz", "rust-ledger.protobuf.tar.gz", "node-web.json.tar.gz"] {
+        for (name, body) in files(archive).into_iter().filter(|(_, body)| !body.is_empty()) {
+            let signal = if name.contains("traces") {
+                Signal::Spans
+            } else if name.contains("logs") {
+                Signal::Logs
+            } else if name.contains("metrics") {
+                Signal::Metrics
+            } else {
+                continue;
+            };
+            let body = if name.ends_with(".json") { to_protobuf(signal, &body).unwrap() } else { body };
+            let decoded = decode(signal, &body).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((decoded.rejected.total(), decoded.warnings.total()), (0, 0), "{name}");
+            rows[usize::from(signal.code()) - 1] += decoded.batch.rows.num_rows();
+            match signal {
+                Signal::Spans => check_spans(&body),
+                Signal::Logs => check_logs(&body),
+                Signal::Metrics => assert!(ExportMetricsServiceRequest::decode(&body[..]).is_ok()),
+            }
+        }
+    }
+    assert!(rows.iter().all(|rows| *rows > 20), "{rows:?}");
+    for (name, signal) in [("trace", Signal::Spans), ("logs", Signal::Logs), ("events", Signal::Logs), ("metrics", Signal::Metrics)] {
+        let path = format!("{}/../tests/fixtures/examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let decoded = json(signal, &std::fs::read(path).unwrap(), RECEIVED, &redactor(), Limits::default()).unwrap();
+        assert!(decoded.batch.rows.num_rows() > 0 && decoded.rejected.total() == 0, "{name}: {:?}", decoded.rejected);
+    }
+}
