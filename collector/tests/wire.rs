@@ -184,3 +184,47 @@ async fn tokens_and_tenants() {
     request.metadata_mut().insert("authorization", "Bearer out".parse().unwrap());
     assert_eq!(client.export(request).await.unwrap_err().code(), tonic::Code::PermissionDenied);
 }
+
+/// A sender that holds the whole budget with a body that never comes: others are told to come back, and it is cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn o13_o15_overload_is_retryable_and_slow_bodies_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let config = Config { in_flight_bytes_max: 1_000, admission_wait_ms: 50, body_timeout_ms: 1_500, ..Config::default() };
+    let server = Server::start(config, Auth::default()).await;
+    let mut slow = tokio::net::TcpStream::connect(server.collector.http_address()).await.unwrap();
+    slow.write_all(b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 1000\r\n\r\n").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let (status, headers, _) = server.post("/v1/logs", &[JSON], "{}").await;
+    assert_eq!((status, headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1), (429, true));
+    let mut client = TraceServiceClient::connect(format!("http://{}", server.collector.grpc_address())).await.unwrap();
+    let refused = client.export(request(1, 0, 1)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert!(String::from_utf8_lossy(refused.details()).contains("google.rpc.RetryInfo"));
+    let mut answer = Vec::new();
+    tokio::time::timeout(std::time::Duration::from_secs(5), slow.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 503"));
+    assert_eq!(server.post("/v1/logs", &[JSON], "{}").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o20_o38_base_path_cors_health_and_profiles() {
+    let config = Config { base_path: "/x".into(), cors_origins: vec!["https://shop.example".into()], ..Config::default() };
+    let server = Server::start(config, Auth::default()).await;
+    assert_eq!(server.post("/x/v1/logs/", &[JSON], "{}").await.0, 200);
+    assert_eq!(server.post("/v1/logs", &[JSON], "{}").await.0, 404);
+    for (origin, allowed) in [("https://shop.example", true), ("https://other.example", false)] {
+        let url = format!("http://{}/x/v1/traces", server.collector.http_address());
+        let preflight = server.http.request(reqwest::Method::OPTIONS, url).header("origin", origin).send().await.unwrap();
+        assert_eq!((preflight.status().as_u16(), preflight.headers().contains_key("access-control-allow-origin")), (204, allowed));
+    }
+    let channel = tonic::transport::Channel::from_shared(format!("http://{}", server.collector.grpc_address())).unwrap().connect().await.unwrap();
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
+    let service = "opentelemetry.proto.collector.trace.v1.TraceService".into();
+    assert_eq!(health.check(tonic_health::pb::HealthCheckRequest { service }).await.unwrap().into_inner().status, 1);
+    let mut raw = tonic::client::Grpc::new(channel);
+    raw.ready().await.unwrap();
+    let path = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export".parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<ExportTraceServiceRequest, ExportTraceServiceResponse>::default();
+    let refused = raw.unary(tonic::Request::new(request(0, 0, 1)), path, codec).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unimplemented);
+}
