@@ -45,8 +45,8 @@ fn captured_requests_are_all_there() {
         let api = server.api();
         let spans = truth["total_spans"].as_i64().unwrap_or_else(|| truth["traces"].as_i64().unwrap() * truth["spans_per_trace"].as_i64().unwrap());
         let logs = truth["total_logs"].as_i64().unwrap_or_else(|| truth["logs"].as_i64().unwrap());
-        assert_eq!(api.count("select count(*) from spans"), spans, "{archive}");
-        assert_eq!(api.count("select count(*) from logs"), logs, "{archive}");
+        assert_eq!(api.spans_stored() as i64, spans, "{archive}");
+        assert_eq!(api.logs_stored() as i64, logs, "{archive}");
         for trace in truth["traces"].as_array().into_iter().flatten() {
             let id = trace["trace_id"].as_str().unwrap();
             let answer = api.get(&format!("/api/v1/traces/{id}"));
@@ -80,8 +80,6 @@ fn official_examples() {
         assert_eq!(String::from_utf8_lossy(&answer), "{}", "{file}");
     }
     let api = server.api();
-    assert_eq!(api.count("select count(*) from spans"), 1);
-    assert_eq!(api.count("select count(*) from logs where event_name is not null"), 1);
-    assert_eq!(api.count("select count(distinct name) from metrics"), 4);
-    assert_eq!(api.count("select count(distinct type) from metrics"), 4);
+    assert_eq!((api.spans_stored(), api.logs_stored()), (1, 2));
+    assert_eq!(api.get("/api/v1/logs?from=0&q=event_name:*")["items"].as_array().unwrap().len(), 1);
 }

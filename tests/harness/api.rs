@@ -47,17 +47,28 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body))
     }
 
-    pub(crate) fn sql(&self, query: &str) -> Vec<Value> {
-        let (status, body) = self.post("/api/v1/sql", &json!({"query": query}));
-        assert_eq!(status, 200, "{query}: {body}");
-        body["rows"].as_array().expect("rows").clone()
+    /// Spans of every trace, added up page by page.
+    pub(crate) fn spans_stored(&self) -> u64 {
+        self.pages("/api/v1/traces?from=0&limit=1000").iter().map(|trace| trace["span_count"].as_u64().expect("a count")).sum()
     }
 
-    /// A single number out of SQL.
-    pub(crate) fn count(&self, query: &str) -> i64 {
-        let rows = self.sql(query);
-        let first = rows.first().and_then(Value::as_object).and_then(|row| row.values().next()).cloned().unwrap_or(Value::Null);
-        first.as_i64().or_else(|| first.as_str().and_then(|text| text.parse().ok())).unwrap_or_else(|| panic!("{query}: {rows:?}"))
+    pub(crate) fn logs_stored(&self) -> u64 {
+        let answer = self.get("/api/v1/logs?from=0&limit=1");
+        assert_eq!(answer["total"]["relation"], "eq", "{answer}");
+        answer["total"]["value"].as_u64().expect("a count")
+    }
+
+    /// The items of every page of a list.
+    pub(crate) fn pages(&self, path: &str) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}{cursor}"));
+            items.extend(page["items"].as_array().expect("items").iter().cloned());
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
     }
 
     /// Waits for the end of replay.
