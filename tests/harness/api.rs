@@ -1,7 +1,7 @@
 //! The API as tests ask it, and how an answer is compared with what was expected.
 
 use reqwest::blocking::{Client, RequestBuilder};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 #[derive(Clone)]
