@@ -66,13 +66,14 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
                     fields(target, &prefix, &keys)
                 }
                 What::Value { field, prefix, .. } => {
-                    let (values, _) = (match complete::values_column(&field, target) {
+                    let (values, _) = match complete::values_column(&field, target) {
                         Some(column) => snapshot.values(&request, &column, VALUES_MAX)?,
                         // Such a field has no values that could be listed.
                         None => Default::default(),
-                    });
+                    };
                     values_of(target, &field, &prefix, values)
                 }
+                What::Nothing => Vec::new(),
                 What::Keyword => ["AND", "OR", "NOT"]
                     .map(|word| Item { insert: format!("{word} "), label: word.into(), kind: "keyword", count: None, about: None })
                     .into_iter()

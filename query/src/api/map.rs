@@ -37,7 +37,7 @@ impl Sum {
         object.uint("error_count", self.errors);
         for (name, q) in [("p50_nano", 0.5), ("p95_nano", 0.95), ("p99_nano", 0.99)] {
             if let Some(nano) = self.total.quantile(q) {
-                object.int(name, nano);
+                object.uint(name, nano);
             }
         }
     }
