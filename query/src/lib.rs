@@ -1,1 +1,7 @@
-//! Not written yet.
+//! From a question to an answer.
+//!
+//! | module | what |
+//! |---|---|
+//! | `language` | the query text → what storage scans for |
+
+pub mod language;
