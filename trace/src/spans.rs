@@ -10,6 +10,8 @@
 
 pub(crate) mod facts;
 mod read;
+
+pub use read::COLUMNS_READ;
 #[cfg(test)]
 mod tests;
 
