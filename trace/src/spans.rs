@@ -10,8 +10,6 @@
 
 pub(crate) mod facts;
 mod read;
-
-pub use read::COLUMNS_READ;
 #[cfg(test)]
 mod tests;
 
