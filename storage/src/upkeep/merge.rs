@@ -19,17 +19,30 @@ use crate::storage::{BlockReader, BlockWriter};
 use crate::version::Versions;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hopline_model::schema::time_column;
-use hopline_model::{Clock, UnixNanos};
+use hopline_model::{Clock, TenantId, UnixNanos};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// "Merge every window that has ended, now, and tell me."
-pub(crate) type Settle = oneshot::Sender<Result<()>>;
+/// What the merge task is asked for, besides what it does by itself.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// "Merge every window that has ended, now, and tell me."
+    Settle(oneshot::Sender<Result<()>>),
+    /// "Write this block anew from its rows: its side files are damaged." `done`: bounded(1).
+    Rebuild { tenant: TenantId, block: BlockId, done: Sender<Result<Rebuilt>> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebuilt {
+    Done,
+    /// No such block any more.
+    Gone,
+}
 
 #[derive(Debug)]
 pub(crate) struct Merge {
@@ -53,16 +66,21 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 impl Merge {
     /// Runs until the sender of `commands` is gone.
-    pub(crate) fn run(self, commands: &Receiver<Settle>) {
+    pub(crate) fn run(self, commands: &Receiver<Command>) {
         let mut not_before = Instant::now();
         loop {
             match commands.recv_timeout(TICK) {
-                Ok(done) => {
+                Ok(Command::Settle(done)) => {
                     let _ = done.send(self.merge_all(0));
                     continue;
                 }
+                Ok(Command::Rebuild { tenant, block, done }) => {
+                    let _ = done.send(self.rebuild(tenant, block));
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if Instant::now() < not_before => continue,
+                // What room is left on a full disk is for sealing.
+                Err(RecvTimeoutError::Timeout) if Instant::now() < not_before || self.health.is_full() => continue,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if let Err(error) = self.merge_all(self.delay_nano) {
@@ -70,6 +88,15 @@ impl Merge {
                 not_before = Instant::now() + RETRY_AFTER;
             }
         }
+    }
+
+    /// The same rows as new files; the old ones go as after a merge.
+    fn rebuild(&self, tenant: TenantId, block: BlockId) -> Result<Rebuilt> {
+        let snapshot = self.versions.snapshot(tenant);
+        let Some(found) = snapshot.blocks.iter().find(|known| known.meta.id == block) else { return Ok(Rebuilt::Gone) };
+        let plan = MergePlan { signal: found.meta.signal, inputs: vec![block], level: found.meta.level };
+        self.merge(&snapshot, &plan)?;
+        Ok(Rebuilt::Done)
     }
 
     fn merge_all(&self, delay_nano: i64) -> Result<()> {
@@ -182,12 +209,14 @@ impl Outputs<'_> {
         self.bytes += rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum::<u64>();
         // Received at the window's start: a row too early or too late for any other window is given this one again.
         self.chunks.push(Chunk { rows, time_min, time_max, received: UnixNanos(window) });
+        self.merge.health.merge_bytes.store(self.bytes, Ordering::Relaxed);
         if self.bytes >= self.merge.output_bytes_max { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<()> {
         let chunks = std::mem::take(&mut self.chunks);
         self.bytes = 0;
+        let _freed = Freed(&self.merge.health.merge_bytes);
         if chunks.is_empty() {
             return Ok(());
         }
@@ -199,6 +228,15 @@ impl Outputs<'_> {
         let meta = (merge.write_block)(&merge.objects, id, self.snapshot.tenant, self.plan.signal, self.plan.level, &chunks, merge.clock.now())?;
         self.written.push(meta);
         Ok(())
+    }
+}
+
+/// Says that nothing is held any more, whichever way it goes.
+struct Freed<'a>(&'a AtomicU64);
+
+impl Drop for Freed<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
