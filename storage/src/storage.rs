@@ -1,6 +1,6 @@
 //! Append · snapshot · close: the whole path of a batch, readable from top to bottom.
 
-use crate::block::{Block, BlockId, BlockMeta};
+use crate::block::BlockMeta;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::dedupe::Dedupe;
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::flush::run::FlushAll;
 use crate::health::Health;
 use crate::live::Rows;
+use crate::objects::FileIo;
 use crate::objects::lock::Lock;
 use crate::objects::reserve::Reserve;
-use crate::objects::{FileIo, ObjectIo};
-use crate::snapshot::{Chunk, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::upkeep::merge::Command;
 use crate::upkeep::repair::Repaired;
 use crate::upkeep::verify::Verified;
@@ -89,19 +89,13 @@ pub struct Memory {
     pub wal_group_bytes: u64,
     /// Entries that replay has read ahead.
     pub replay_bytes: u64,
-    /// Rows that a merge holds: `merge_output_bytes_max`.
+    /// Rows that a merge holds: `merge_memory_bytes_max`.
     pub merge_bytes: u64,
     /// Hashes of requests: `duplicate_hashes_max`.
     pub duplicates_bytes: u64,
     /// The list of blocks.
     pub catalog_bytes: u64,
 }
-
-/// Writes the files of a block: [`crate::block::write::write_block`], or a test's own.
-pub(crate) type BlockWriter = fn(&Arc<dyn ObjectIo>, BlockId, TenantId, Signal, u8, &[Chunk], UnixNanos) -> Result<BlockMeta>;
-
-/// Gives all rows of a block in row order: [`crate::upkeep::merge::read_block`], or a test's own.
-pub(crate) type BlockReader = fn(&Arc<Block>, &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
 
 /// The store of one data directory.
 #[derive(Debug)]

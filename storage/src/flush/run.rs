@@ -5,13 +5,13 @@
 //! after it leaves at most a segment that the next start removes.
 
 use super::due::{Limits, due};
+use crate::block::write::write_block;
 use crate::catalog::{Catalog, Commit, Sealed};
 use crate::error::{Error, Kind, Result};
 use crate::failpoint;
 use crate::health::Health;
 use crate::objects::ObjectIo;
 use crate::objects::reserve::Reserve;
-use crate::storage::BlockWriter;
 use crate::upkeep::ids::BlockIds;
 use crate::version::{TableKey, Versions};
 use crate::wal::Stream;
@@ -33,7 +33,6 @@ pub(crate) struct Flush {
     pub(crate) health: Arc<Health>,
     pub(crate) reserve: Arc<Reserve>,
     pub(crate) ids: Arc<BlockIds>,
-    pub(crate) write_block: BlockWriter,
     pub(crate) epoch: u32,
     pub(crate) limits: Limits,
     pub(crate) wal_bytes_max: u64,
@@ -111,6 +110,11 @@ impl Flush {
                 self.health.note(format!("the disk is full; the reserved room was given back to seal with: {error}"));
                 self.seal_once(key)
             }
+            // Fenced: whatever this process would still acknowledge, nobody would ever seal.
+            Err(error) if error.kind() == Kind::Closed => {
+                self.health.set_read_only(&error.to_string());
+                Err(error)
+            }
             result => result,
         }
     }
@@ -119,7 +123,7 @@ impl Flush {
         let Some(sealing) = self.versions.begin_seal(key) else { return Ok(()) };
         let now = self.clock.now();
         let id = self.ids.next(self.catalog.as_ref(), self.epoch)?;
-        let block = (self.write_block)(&self.objects, id, key.tenant, key.signal, 0, &sealing.chunks, now)?;
+        let block = write_block(&self.objects, id, key.tenant, key.signal, 0, &sealing.chunks, now)?;
         if block.rows != sealing.rows {
             return Err(Error::Internal(format!("block {} holds {} rows of {}: not committed", id.0, block.rows, sealing.rows)));
         }
@@ -138,11 +142,7 @@ impl Flush {
             hashes_since,
             now,
         };
-        self.catalog.commit(self.epoch, &commit).inspect_err(|error| {
-            if error.kind() == Kind::Closed {
-                self.health.set_read_only(&error.to_string());
-            }
-        })?;
+        self.catalog.commit(self.epoch, &commit)?;
         failpoint::hit("seal.committed");
         self.versions.finish_seal(key, &sealed, block);
         failpoint::hit("seal.swapped");

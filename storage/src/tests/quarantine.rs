@@ -1,14 +1,17 @@
 //! A store that starts over a damaged WAL or damaged blocks: it starts by itself, says what it found, answers with what is
 //! good and names what is missing, and deletes nothing of the damaged bytes.
 
-use super::store::{config, logs, numbers, open_os, read_plain, request, wait_replayed, write_plain};
+use super::store::{NOW, config, logs, logs_at, numbers, open_os, request, spans, wait_replayed};
+use crate::block::{BlockMeta, FileKind};
 use crate::catalog::memory::MemoryCatalog;
 use crate::objects::sim::SimFs;
 use crate::objects::{FileIo, names};
 use crate::open::open_with;
+use crate::scan::ScanRequest;
 use crate::storage::Storage;
 use crate::wal::segment::HEAD_BYTES;
 use hopline_model::{Signal, SystemClock, TenantId};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +36,7 @@ impl World {
 
     fn open(&self) -> Arc<Storage> {
         let files = Arc::new(self.files.clone());
-        open_with(config(Path::new("/sim")), SystemClock::new(), files, self.catalog.clone(), write_plain, read_plain, None).unwrap()
+        open_with(config(Path::new("/sim")), SystemClock::new(), files, self.catalog.clone(), None).unwrap()
     }
 
     fn wal(&self) -> Vec<String> {
@@ -129,9 +132,25 @@ async fn bad_sector() {
     world.check(&lost).await;
 }
 
-/// A damaged block file degrades the answers that need it; what is missing is named. A missing side file is rebuilt.
+/// Waits for something that a task notes.
+async fn noted(storage: &Storage, words: &str) -> String {
+    for _ in 0..200 {
+        if let Some(note) = storage.stats().notes.into_iter().find(|note| note.contains(words)) {
+            return note;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nobody says {words:?}: {:?}", storage.stats());
+}
+
+fn path_of(dir: &Path, block: &BlockMeta, kind: FileKind) -> PathBuf {
+    dir.join(names::block_file(block.tenant, block.signal, block.id, kind))
+}
+
+/// Damaged rows cannot be made again: answers go on without them, and each says which range is missing; so does verifying, and
+/// so does the next start when the file is gone.
 #[tokio::test(flavor = "multi_thread")]
-async fn verify_names_what_is_missing() {
+async fn damaged_rows_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open_os(config(dir.path())).unwrap();
     for i in 0..2 {
@@ -140,22 +159,84 @@ async fn verify_names_what_is_missing() {
     }
     let repaired = storage.repair().unwrap();
     assert_eq!((repaired.rebuilt, repaired.lost.len(), repaired.found.blocks), (0, 0, 2));
-    assert!(repaired.words[0].contains("2 files of 2 blocks are as they were written"), "{:?}", repaired.words);
+    assert!(repaired.words[0].contains("files of 2 blocks are as they were written"), "{:?}", repaired.words);
     let block = storage.snapshot(TenantId(0)).blocks[0].meta.clone();
-    let path = dir.path().join(names::block_file(block.tenant, block.signal, block.id, block.files[0].kind));
+    let path = path_of(dir.path(), &block, FileKind::Parquet);
+    let range = "10 rows of logs from 2025-06-15T";
     std::fs::write(&path, b"short").unwrap();
     let repaired = storage.repair().unwrap();
     assert_eq!((repaired.rebuilt, repaired.lost.len()), (0, 1));
-    assert!(repaired.words[0].contains("10 rows of logs from 2025-06-15T"), "{:?}", repaired.words);
-    storage.close().await.unwrap();
+    assert!(repaired.words[0].contains(range), "{:?}", repaired.words);
+    assert!(storage.verify().report().words[0].contains(range));
+    drop(storage);
+    let storage = open_os(config(dir.path())).unwrap();
+    let mut rows = 0;
+    let stats = storage
+        .snapshot(TenantId(0))
+        .scan(&ScanRequest::all(Signal::Logs), &mut |batch| {
+            rows += batch.num_rows();
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    assert_eq!((rows, stats.damaged.len()), (10, 1));
+    assert!(stats.damaged[0].contains("logs from 2025-06-15T") && stats.damaged[0].contains("are missing"), "{:?}", stats.damaged);
     drop(storage);
     std::fs::remove_file(&path).unwrap();
     let storage = open_os(config(dir.path())).unwrap();
-    for _ in 0..100 {
-        if !storage.stats().notes.is_empty() {
-            break;
+    assert!(noted(&storage, "are missing from answers").await.contains(range));
+}
+
+/// Side files that are damaged or gone are made again from the rows: by `hopline doctor --repair`, and at start by itself when
+/// they are gone. The answers are the same all the while.
+#[tokio::test(flavor = "multi_thread")]
+async fn side_files_are_rebuilt() {
+    for kind in [FileKind::Tix, FileKind::Idx, FileKind::Tok] {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open_os(config(dir.path())).unwrap();
+        // Long ago, so that windows have ended and blocks are merged: only those have every side file.
+        let long_ago = NOW.0 - 40 * hopline_model::time::NANOS_PER_DAY;
+        for i in 0..3 {
+            let rows = vec![logs_at(long_ago, i * 100, 100), spans(i * 100, 100)];
+            let append = crate::Append { received: hopline_model::UnixNanos(long_ago), ..request(rows, None) };
+            storage.append(append).await.unwrap();
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        storage.settle().await.unwrap();
+        let all: Vec<u64> = (0..300).collect();
+        let has = |storage: &Storage| -> Vec<BlockMeta> {
+            let snapshot = storage.snapshot(TenantId(0));
+            snapshot.blocks.iter().map(|block| block.meta.clone()).filter(|meta| meta.files.iter().any(|file| file.kind == kind)).collect()
+        };
+        let check = |storage: &Storage| {
+            let snapshot = storage.snapshot(TenantId(0));
+            assert_eq!(numbers(&snapshot, Signal::Logs), all, "{kind:?}");
+            assert_eq!(numbers(&snapshot, Signal::Spans), all, "{kind:?}");
+        };
+        let blocks = has(&storage);
+        assert!(!blocks.is_empty(), "no block has a {kind:?}");
+        for block in &blocks {
+            let path = path_of(dir.path(), block, kind);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+        check(&storage);
+        assert_eq!(storage.verify().damaged.len(), blocks.len());
+        let repaired = storage.repair().unwrap();
+        assert_eq!((repaired.rebuilt, repaired.lost.len()), (blocks.len() as u64, 0), "{:?}", repaired.words);
+        assert!(repaired.words.iter().all(|words| words.contains("has been rebuilt from its rows")), "{:?}", repaired.words);
+        assert_eq!(storage.verify().damaged, []);
+        check(&storage);
+
+        let block = has(&storage).remove(0);
+        storage.close().await.unwrap();
+        drop(storage);
+        std::fs::remove_file(path_of(dir.path(), &block, kind)).unwrap();
+        let storage = open_os(config(dir.path())).unwrap();
+        check(&storage);
+        noted(&storage, "rebuilt from its rows").await;
+        assert_eq!(storage.verify().damaged, []);
+        assert!(!has(&storage).is_empty());
+        check(&storage);
     }
-    assert!(storage.stats().notes[0].contains("10 rows of logs from 2025-06-15T"), "{:?}", storage.stats().notes);
 }

@@ -1,7 +1,7 @@
 //! A WAL cut at every length, with flipped bits, zeroed, doubled and swapped pages: every entry that is whole is found,
 //! none that was never written, and nothing panics.
 
-use super::store::{config, logs, read_plain, request, spans, write_plain};
+use super::store::{config, logs, request, spans};
 use crate::catalog::memory::MemoryCatalog;
 use crate::objects::sim::SimFs;
 use crate::objects::{FileIo, names};
@@ -27,16 +27,8 @@ struct SegmentScan {
 fn segment(requests: u64) -> Vec<u8> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let files = SimFs::new();
-    let storage = open_with(
-        config(Path::new("/sim")),
-        SystemClock::new(),
-        Arc::new(files.clone()),
-        Arc::new(MemoryCatalog::default()),
-        write_plain,
-        read_plain,
-        None,
-    )
-    .unwrap();
+    let storage =
+        open_with(config(Path::new("/sim")), SystemClock::new(), Arc::new(files.clone()), Arc::new(MemoryCatalog::default()), None).unwrap();
     for i in 0..requests {
         runtime.block_on(storage.append(request(vec![logs(i * 40, 1 + i % 12 * 3), spans(i, 2)], Some(u128::from(i) + 1)))).unwrap();
     }
