@@ -22,7 +22,14 @@ use std::sync::Arc;
 pub(crate) const NOW: UnixNanos = UnixNanos(1_750_000_000_000_000_000);
 
 pub(crate) fn config(dir: &Path) -> Config {
-    Config { data_dir: dir.to_owned(), free_bytes_min: 0, wal_segment_bytes: 1 << 20, retention_hours: 1 << 40, ..Config::default() }
+    Config {
+        data_dir: dir.to_owned(),
+        free_bytes_min: 0,
+        reserve_bytes: 0,
+        wal_segment_bytes: 1 << 20,
+        retention_hours: 1 << 40,
+        ..Config::default()
+    }
 }
 
 pub(crate) fn open_os(config: Config) -> Result<Arc<Storage>> {
