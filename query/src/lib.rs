@@ -1,1 +1,3 @@
-//! Not written yet.
+//! From a question to an answer.
+
+pub mod table;
