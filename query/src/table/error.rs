@@ -40,7 +40,7 @@ impl SqlError {
         let root = error.find_root();
         match root {
             DataFusionError::ResourcesExhausted(_) => Self::limit(format!(
-                "the query needs more memory than it may use: narrow the time range, select fewer columns, aggregate, or raise query.memory_bytes ({})",
+                "the query needs more memory than it may use: narrow the time range, select fewer columns, aggregate, or raise query.sql_memory_bytes ({})",
                 first_line(&root.strip_backtrace())
             )),
             DataFusionError::External(inner) => {

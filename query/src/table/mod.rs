@@ -11,6 +11,7 @@
 //! | `views` | tables derived from the signals |
 //! | `provider` | a signal as a table |
 //! | `columns` | the SQL shape of columns |
+//! | `about` | tables and columns in words |
 //! | `filter` | conditions → what the scan understands |
 //! | `scan` | the scan as a node of a plan |
 //! | `newest` | newest first, as long as the limit says |
@@ -35,6 +36,8 @@ mod provider;
 
 pub mod columns;
 
+mod about;
+
 mod filter;
 
 mod scan;
@@ -52,6 +55,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+pub use about::{Table, tables};
 pub use error::{SqlError, SqlErrorKind};
 pub use report::Report;
 pub use sql::{SqlAnswer, SqlOptions, sql};

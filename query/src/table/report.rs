@@ -51,6 +51,11 @@ impl Report {
         self.warnings.lock().push(warning);
     }
 
+    /// The answer ends here, with an error, though rows of it were sent.
+    pub(crate) fn broke_off(&self, error: &super::SqlError) {
+        self.warn(format!("rows are missing, the query broke off: {error}"));
+    }
+
     /// What the scans that have ended read.
     pub fn stats(&self) -> ScanStats {
         self.stats.lock().clone()

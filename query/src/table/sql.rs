@@ -194,7 +194,7 @@ impl Stream for Limited {
             Some(Ok(batch)) if batch.num_rows() > this.rows_left => {
                 let cut = batch.slice(0, this.rows_left);
                 this.inner = None;
-                this.report.warn(format!("only the first {} rows are here: add conditions or a LIMIT, or raise query.rows_max", this.rows_max));
+                this.report.warn(format!("only the first {} rows are here: add conditions or a LIMIT, or raise query.sql_rows_max", this.rows_max));
                 Poll::Ready(Some(Ok(cut)))
             }
             Some(Ok(batch)) => {

@@ -2,8 +2,8 @@
 //!
 //! | Arrow | JSON |
 //! |---|---|
-//! | text | string; nested JSON where the field is marked as JSON (`attributes`, `events`, …) |
-//! | integers | number; beyond ±(2^53 − 1), where readers lose digits, string |
+//! | text | string; nested JSON as elsewhere in the API (`api::json::plain`) where the field is marked as JSON (`attributes`, `events`, …) |
+//! | integers | number; beyond ±2^53, where readers lose digits, string |
 //! | doubles | number; `"NaN"`, `"Infinity"`, `"-Infinity"` as in Protobuf's JSON |
 //! | timestamps | RFC 3339 in UTC with nine digits |
 //! | dates | `2026-11-24` |
@@ -13,6 +13,7 @@
 //! | null | null, or left out ([`Nulls`]) |
 
 use super::Encode;
+use crate::api::json::{int, plain};
 use crate::table::SqlError;
 use crate::table::columns::is_json;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
@@ -22,36 +23,34 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use hopline_model::UnixNanos;
+use hopline_model::attributes::{self, write_string};
 
 /// What becomes of a row's null fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nulls {
+pub(crate) enum Nulls {
     Kept,
     LeftOut,
 }
 
-/// Larger integers are not exact in readers that know doubles alone.
-const EXACT_MAX: i128 = (1 << 53) - 1;
-
 /// Appends each row as an object, with `between` behind every row but the last.
-pub fn write_rows(out: &mut Vec<u8>, batch: &RecordBatch, nulls: Nulls, between: &[u8]) -> Result<(), SqlError> {
+pub(crate) fn write_rows(out: &mut String, batch: &RecordBatch, nulls: Nulls, between: char) -> Result<(), SqlError> {
     let schema = batch.schema();
-    let columns: Vec<(Vec<u8>, &ArrayRef, Cell<'_>)> = schema
+    let columns: Vec<(String, &ArrayRef, Cell<'_>)> = schema
         .fields()
         .iter()
         .zip(batch.columns())
         .map(|(field, array)| {
-            let mut name = Vec::new();
-            write_text(&mut name, field.name());
-            name.push(b':');
+            let mut name = String::new();
+            write_string(&mut name, field.name());
+            name.push(':');
             Ok((name, array, cell(field, array)?))
         })
         .collect::<Result<_, SqlError>>()?;
     for row in 0..batch.num_rows() {
         if row > 0 {
-            out.extend_from_slice(between);
+            out.push(between);
         }
-        out.push(b'{');
+        out.push('{');
         let mut first = true;
         for (name, array, cell) in &columns {
             let null = array.is_null(row);
@@ -59,26 +58,26 @@ pub fn write_rows(out: &mut Vec<u8>, batch: &RecordBatch, nulls: Nulls, between:
                 continue;
             }
             if !std::mem::take(&mut first) {
-                out.push(b',');
+                out.push(',');
             }
-            out.extend_from_slice(name);
-            if null { out.extend_from_slice(b"null") } else { cell(row, out) }
+            out.push_str(name);
+            if null { out.push_str("null") } else { cell(row, out) }
         }
-        out.push(b'}');
+        out.push('}');
     }
     Ok(())
 }
 
 /// Writes one value of a column that is not null.
-type Cell<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
+pub(super) type Cell<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
 
-fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
+pub(super) fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
     let json = is_json(field);
     Ok(match array.data_type() {
-        DataType::Null => Box::new(|_, out| out.extend_from_slice(b"null")),
+        DataType::Null => Box::new(|_, out| out.push_str("null")),
         DataType::Boolean => {
             let values = array.as_boolean();
-            Box::new(move |row, out| out.extend_from_slice(if values.value(row) { b"true" } else { b"false" }))
+            Box::new(move |row, out| out.push_str(if values.value(row) { "true" } else { "false" }))
         }
         DataType::Int8 => integer::<Int8Type>(array),
         DataType::Int16 => integer::<Int16Type>(array),
@@ -93,7 +92,7 @@ fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
             Box::new(move |row, out| {
                 let value = values.value(row);
                 // By its own shortest text: 0.1f32 is no 0.10000000149011612.
-                if value.is_finite() { written(out, &value) } else { write_double(out, value.into()) }
+                if value.is_finite() { out.push_str(&value.to_string()) } else { write_double(out, value.into()) }
             })
         }
         DataType::Float64 => {
@@ -114,11 +113,11 @@ fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
         }
         DataType::Binary => {
             let values = array.as_binary::<i32>();
-            Box::new(move |row, out| write_text(out, &hopline_model::ids::encode_hex(values.value(row))))
+            Box::new(move |row, out| write_string(out, &hopline_model::ids::encode_hex(values.value(row))))
         }
         DataType::FixedSizeBinary(_) => {
             let values = array.as_fixed_size_binary();
-            Box::new(move |row, out| write_text(out, &hopline_model::ids::encode_hex(values.value(row))))
+            Box::new(move |row, out| write_string(out, &hopline_model::ids::encode_hex(values.value(row))))
         }
         DataType::Timestamp(unit, _) => {
             let scale = match unit {
@@ -129,20 +128,20 @@ fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
             };
             let values = arrow::compute::cast(array, &DataType::Int64).map_err(failed)?;
             let values: PrimitiveArray<Int64Type> = values.as_primitive::<Int64Type>().clone();
-            Box::new(move |row, out| write_text(out, &UnixNanos(values.value(row).saturating_mul(scale)).to_string()))
+            Box::new(move |row, out| write_string(out, &UnixNanos(values.value(row).saturating_mul(scale)).to_string()))
         }
         DataType::Date32 => {
             let values = array.as_primitive::<Date32Type>();
             Box::new(move |row, out| match values.value_as_date(row) {
-                Some(date) => write_text(out, &date.to_string()),
-                None => out.extend_from_slice(b"null"),
+                Some(date) => write_string(out, &date.to_string()),
+                None => out.push_str("null"),
             })
         }
         DataType::Dictionary(_, _) => {
             let dictionary = array.as_any_dictionary();
             let inner = cell(field, dictionary.values())?;
             let keys = dictionary.normalized_keys();
-            Box::new(move |row, out| if dictionary.values().is_null(keys[row]) { out.extend_from_slice(b"null") } else { inner(keys[row], out) })
+            Box::new(move |row, out| if dictionary.values().is_null(keys[row]) { out.push_str("null") } else { inner(keys[row], out) })
         }
         DataType::List(item) => {
             let list = array.as_list::<i32>();
@@ -170,16 +169,16 @@ fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
                 .map(|(field, column)| Ok((field.name().clone(), column, cell(field, column)?)))
                 .collect::<Result<_, SqlError>>()?;
             Box::new(move |row, out| {
-                out.push(b'{');
+                out.push('{');
                 for (i, (name, column, cell)) in inner.iter().enumerate() {
                     if i > 0 {
-                        out.push(b',');
+                        out.push(',');
                     }
-                    write_text(out, name);
-                    out.push(b':');
-                    if column.is_null(row) { out.extend_from_slice(b"null") } else { cell(row, out) }
+                    write_string(out, name);
+                    out.push(':');
+                    if column.is_null(row) { out.push_str("null") } else { cell(row, out) }
                 }
-                out.push(b'}');
+                out.push('}');
             })
         }
         _ => {
@@ -187,7 +186,7 @@ fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, SqlError> {
             let formatter = ArrayFormatter::try_new(array.as_ref(), &options).map_err(failed)?;
             // The formatter borrows its options for its life: keep texts, made once.
             let texts: Vec<String> = (0..array.len()).map(|row| if array.is_null(row) { String::new() } else { formatter.value(row).to_string() }).collect();
-            Box::new(move |row, out| write_text(out, &texts[row]))
+            Box::new(move |row, out| write_string(out, &texts[row]))
         }
     })
 }
@@ -196,84 +195,78 @@ fn failed(error: arrow::error::ArrowError) -> SqlError {
     SqlError::internal(format!("cannot write the answer: {error}"))
 }
 
-fn items(out: &mut Vec<u8>, values: &ArrayRef, cell: &Cell<'_>, range: std::ops::Range<usize>) {
-    out.push(b'[');
+fn items(out: &mut String, values: &ArrayRef, cell: &Cell<'_>, range: std::ops::Range<usize>) {
+    out.push('[');
     let start = range.start;
     for at in range {
         if at > start {
-            out.push(b',');
+            out.push(',');
         }
-        if values.is_null(at) { out.extend_from_slice(b"null") } else { cell(at, out) }
+        if values.is_null(at) { out.push_str("null") } else { cell(at, out) }
     }
-    out.push(b']');
+    out.push(']');
 }
 
 fn integer<T: ArrowPrimitiveType>(array: &ArrayRef) -> Cell<'_>
 where
-    T::Native: Into<i128> + std::fmt::Display,
+    T::Native: Into<i128>,
 {
     let values = array.as_primitive::<T>();
     Box::new(move |row, out| {
-        let value = values.value(row);
-        let exact: i128 = value.into();
-        if (-EXACT_MAX..=EXACT_MAX).contains(&exact) { out.extend_from_slice(value.to_string().as_bytes()) } else { write_text(out, &value.to_string()) }
+        let value: i128 = values.value(row).into();
+        match i64::try_from(value) {
+            Ok(value) => int(out, value),
+            Err(_) => write_string(out, &value.to_string()),
+        }
     })
 }
 
-fn write_double(out: &mut Vec<u8>, value: f64) {
+fn write_double(out: &mut String, value: f64) {
     if value.is_finite() {
-        written(out, &value);
+        attributes::write_double(out, value);
     } else {
-        write_text(out, if value.is_nan() { "NaN" } else if value > 0.0 { "Infinity" } else { "-Infinity" });
+        write_string(out, if value.is_nan() { "NaN" } else if value > 0.0 { "Infinity" } else { "-Infinity" });
     }
 }
 
-fn text_or_json(out: &mut Vec<u8>, text: &str, json: bool) {
+fn text_or_json(out: &mut String, text: &str, json: bool) {
     // A function may have made something else of the text.
-    if json && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() { out.extend_from_slice(text.as_bytes()) } else { write_text(out, text) }
-}
-
-fn write_text(out: &mut Vec<u8>, text: &str) {
-    written(out, text);
-}
-
-fn written<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    serde_json::to_writer(out, value).expect("numbers and texts can always be written to memory");
+    if json && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() { plain(out, text) } else { write_string(out, text) }
 }
 
 /// `[row,row,…]`.
-pub(super) struct Array {
+pub(super) struct Rows {
     nulls: Nulls,
     rows: bool,
     open: bool,
 }
 
-impl Array {
+impl Rows {
     pub(super) fn new(nulls: Nulls) -> Self {
         Self { nulls, rows: false, open: false }
     }
 
-    fn opened(&mut self) -> Vec<u8> {
-        if std::mem::replace(&mut self.open, true) { Vec::new() } else { vec![b'['] }
+    fn opened(&mut self) -> String {
+        if std::mem::replace(&mut self.open, true) { String::new() } else { "[".into() }
     }
 }
 
-impl Encode for Array {
+impl Encode for Rows {
     fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, SqlError> {
         let mut out = self.opened();
         if batch.num_rows() > 0 {
             if std::mem::replace(&mut self.rows, true) {
-                out.push(b',');
+                out.push(',');
             }
-            write_rows(&mut out, batch, self.nulls, b",")?;
+            write_rows(&mut out, batch, self.nulls, ',')?;
         }
-        Ok(out)
+        Ok(out.into_bytes())
     }
 
     fn end(&mut self) -> Result<Vec<u8>, SqlError> {
         let mut out = self.opened();
-        out.push(b']');
-        Ok(out)
+        out.push(']');
+        Ok(out.into_bytes())
     }
 }
 
@@ -284,12 +277,12 @@ pub(super) struct Lines {
 
 impl Encode for Lines {
     fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, SqlError> {
-        let mut out = Vec::new();
-        write_rows(&mut out, batch, self.nulls, b"\n")?;
+        let mut out = String::new();
+        write_rows(&mut out, batch, self.nulls, '\n')?;
         if batch.num_rows() > 0 {
-            out.push(b'\n');
+            out.push('\n');
         }
-        Ok(out)
+        Ok(out.into_bytes())
     }
 
     fn end(&mut self) -> Result<Vec<u8>, SqlError> {
@@ -298,7 +291,7 @@ impl Encode for Lines {
 }
 
 /// A column's type as SQL names it, for `columns` of an answer.
-pub fn type_name(field: &Field) -> String {
+pub(crate) fn type_name(field: &Field) -> String {
     if is_json(field) {
         return "json".to_owned();
     }
