@@ -18,8 +18,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
-#[cfg(test)]
-mod tests;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
