@@ -1,6 +1,6 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, follow, logs, map, openapi, services, spans, status, tail, traces};
+use super::{complete, follow, logs, map, openapi, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -60,6 +60,7 @@ const NDJSON: &str = "application/x-ndjson";
 const CSV: &str = "text/csv";
 const PROTOBUF: &str = "application/x-protobuf";
 const ARROW: &str = "application/vnd.apache.arrow.stream";
+const PARQUET: &str = "application/vnd.apache.parquet";
 
 fn endpoint(tag: &'static str, path: &'static str, about: &'static str, params: &'static [Param], formats: &'static [&'static str], handler: MethodRouter<Arc<Query>>) -> Endpoint {
     Endpoint { path, method: "get", tag, about, params, formats, handler }
@@ -105,6 +106,18 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint("services", "/api/v1/services/{name}/dependencies", "Who calls it and whom it calls", RANGE, &[], get(map::dependencies)),
         endpoint("services", "/api/v1/map", "Services, databases, queues and their calls, with rate, errors and durations", RANGE, &[], get(map::map)),
         endpoint("metrics", "/api/v1/metrics/points", "Metric data points that match, newest first", LIST, &[NDJSON, CSV, PROTOBUF], get(spans::metric_points)),
+        Endpoint {
+            method: "post",
+            ..endpoint(
+                "query",
+                "/api/v1/sql",
+                "SQL over spans, logs and metrics: {\"query\":\"select …\",\"params\":[…]}",
+                &[],
+                &[NDJSON, CSV, ARROW, PARQUET],
+                post(sql::sql),
+            )
+        },
+        endpoint("query", "/api/v1/sql/schema", "Tables and columns of SQL", &[], &[], get(sql::schema)),
         endpoint("query", "/api/v1/complete", "What may be typed next in a query", COMPLETE, &[], get(complete::complete)),
         endpoint("server", "/api/v1/status", "State of the server, ingest by exporter, newest receiver errors", &[], &[], get(status::status)),
         Endpoint { method: "post", ..endpoint("server", "/api/v1/settle", "Seal what is live and merge every window that has ended (scope admin)", &[], &[], post(status::settle)) },
