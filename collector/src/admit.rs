@@ -47,17 +47,21 @@ impl Admission {
         Arc::new(Self { budget: budget.max(1), wait, state: Mutex::default(), freed: Notify::new(), pressure: AtomicU64::new(0) })
     }
 
-    /// Room for `bytes`; a request larger than the whole budget takes all of it.
-    pub(crate) async fn take(self: &Arc<Self>, sender: u64, bytes: usize) -> Result<Permit, Overloaded> {
-        let bytes = bytes.clamp(1, self.budget);
-        if self.try_take(sender, bytes) {
+    /// Room for `needed` bytes, of which `held` are taken now: the rest is taken as it arrives, so that a body that never comes
+    /// holds little. A request larger than the whole budget takes all of it.
+    pub(crate) async fn take(self: &Arc<Self>, sender: u64, needed: usize, held: usize) -> Result<Permit, Overloaded> {
+        let needed = needed.clamp(1, self.budget);
+        let bytes = held.clamp(1, needed);
+        if self.try_take(sender, needed, bytes) {
             self.pressure.store(0, Ordering::Relaxed);
             return Ok(Permit { admission: self.clone(), sender, bytes });
         }
         let deadline = tokio::time::Instant::now() + self.wait;
         loop {
-            let freed = self.freed.notified();
-            if self.try_take(sender, bytes) {
+            // Listened to before it is asked: what is freed in between is not missed.
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if self.try_take(sender, needed, bytes) {
                 return Ok(Permit { admission: self.clone(), sender, bytes });
             }
             if tokio::time::timeout_at(deadline, freed).await.is_err() {
@@ -66,17 +70,17 @@ impl Admission {
         }
     }
 
-    fn try_take(&self, sender: u64, bytes: usize) -> bool {
+    fn try_take(&self, sender: u64, needed: usize, held: usize) -> bool {
         let mut state = self.state.lock();
-        if state.used + bytes > self.budget {
+        if state.used + needed > self.budget {
             return false;
         }
         let mine = state.by_sender.get(&sender).copied().unwrap_or(0);
-        if mine > 0 && mine + bytes > self.budget / 4 * 3 / state.by_sender.len() {
+        if mine > 0 && mine + needed > self.budget / 4 * 3 / state.by_sender.len() {
             return false;
         }
-        state.used += bytes;
-        *state.by_sender.entry(sender).or_default() += bytes;
+        state.used += held;
+        *state.by_sender.entry(sender).or_default() += held;
         true
     }
 
@@ -120,16 +124,28 @@ impl Permit {
         if to <= self.bytes {
             return Ok(());
         }
-        let more = to - self.bytes;
-        let mut state = self.admission.state.lock();
-        if state.used + more > self.admission.budget {
+        let admission = self.admission.clone();
+        let mut state = admission.state.lock();
+        if state.used + (to - self.bytes) > admission.budget {
             drop(state);
-            return Err(self.admission.refuse());
+            return Err(admission.refuse());
         }
-        state.used += more;
-        *state.by_sender.entry(self.sender).or_default() += more;
-        self.bytes = to;
+        self.count(&mut state, to);
         Ok(())
+    }
+
+    /// What the request takes by now, above the budget too: the work is done and will end soon, but nobody else is let in until then.
+    pub(crate) fn cover(&mut self, to: usize) {
+        if to > self.bytes {
+            let admission = self.admission.clone();
+            self.count(&mut admission.state.lock(), to);
+        }
+    }
+
+    fn count(&mut self, state: &mut State, to: usize) {
+        state.used += to - self.bytes;
+        *state.by_sender.entry(self.sender).or_default() += to - self.bytes;
+        self.bytes = to;
     }
 }
 
@@ -148,27 +164,42 @@ mod tests {
     async fn fair_between_senders() {
         let admission = Admission::new(1000, Duration::from_millis(20));
         let mut held = Vec::new();
-        while let Ok(permit) = admission.take(1, 100).await {
+        while let Ok(permit) = admission.take(1, 100, 100).await {
             held.push(permit);
         }
         assert_eq!(held.len(), 7);
-        let quiet = admission.take(2, 200).await.expect("the reserve");
-        assert!(admission.take(3, 500).await.is_err());
+        let quiet = admission.take(2, 200, 200).await.expect("the reserve");
+        assert!(admission.take(3, 500, 500).await.is_err());
         drop(held);
         drop(quiet);
         assert_eq!(admission.used(), 0);
-        let mut whole = admission.take(4, 5_000).await.expect("clamped to the budget");
+        let mut whole = admission.take(4, 5_000, 5_000).await.expect("clamped to the budget");
         assert_eq!(admission.used(), 1000);
         assert!(whole.grow(9_000).is_ok());
         let waiting = tokio::spawn({
             let admission = admission.clone();
-            async move { admission.take(5, 10).await.map(drop) }
+            async move { admission.take(5, 10, 10).await.map(drop) }
         });
         tokio::task::yield_now().await;
+        whole.cover(3_000);
+        assert_eq!(admission.used(), 3_000);
         drop(whole);
         assert!(waiting.await.expect("no panic").is_ok());
         let refused = hint(0);
         assert!(Duration::from_secs(1) <= refused && refused <= Duration::from_millis(1500));
         assert!(hint(u64::MAX / 100) <= Duration::from_secs(12));
+    }
+
+    /// A body that never comes holds what was taken for it, not what it promised.
+    #[tokio::test]
+    async fn promises_hold_little() {
+        let admission = Admission::new(1000, Duration::from_millis(20));
+        let silent = admission.take(1, 900, 50).await.expect("room");
+        assert_eq!(admission.used(), 50);
+        let mut other = admission.take(2, 900, 50).await.expect("room still");
+        assert!(other.grow(900).is_ok() && other.grow(960).is_err());
+        assert!(admission.take(3, 100, 10).await.is_err(), "what is needed is asked for, not what is held");
+        drop((silent, other));
+        assert_eq!(admission.used(), 0);
     }
 }
