@@ -77,7 +77,12 @@ fn spans() -> ExportTraceServiceRequest {
             pair("app.cart.gift", Value::BoolValue(at % 2 == 0)),
         ],
         events: (0..u64::from(at % 10 == 0))
-            .map(|_| Event { name: "cache.miss".into(), time_unix_nano: BASE + at, attributes: vec![text("key", format!("item:{at}"))], ..Default::default() })
+            .map(|_| Event {
+                name: "cache.miss".into(),
+                time_unix_nano: BASE + at,
+                attributes: vec![text("key", format!("item:{at}"))],
+                ..Default::default()
+            })
             .collect(),
         ..Default::default()
     });
@@ -92,7 +97,9 @@ fn logs() -> ExportLogsServiceRequest {
         observed_time_unix_nano: BASE + at * 1_000 + 17,
         severity_number: 9 + (at % 3) as i32 * 4,
         severity_text: ["INFO", "WARN", "ERROR"][at as usize % 3].into(),
-        body: Some(AnyValue { value: Some(Value::StringValue(format!("order {at} of customer-{} was packed in {} ms, \"fragile\"", at * 31 % 977, at % 91))) }),
+        body: Some(AnyValue {
+            value: Some(Value::StringValue(format!("order {at} of customer-{} was packed in {} ms, \"fragile\"", at * 31 % 977, at % 91))),
+        }),
         trace_id: (u128::from(at / 4) + 1).to_be_bytes().to_vec(),
         span_id: (at + 1).to_be_bytes().to_vec(),
         attributes: vec![

@@ -24,7 +24,10 @@ pub(crate) struct Admission {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Taken within the budget.
     used: usize,
+    /// What decoded requests take beyond that, until they are stored.
+    over: usize,
     by_sender: HashMap<u64, usize>,
 }
 
@@ -34,6 +37,7 @@ pub(crate) struct Permit {
     admission: Arc<Admission>,
     sender: u64,
     bytes: usize,
+    over: usize,
 }
 
 /// No room: come back after this.
@@ -54,7 +58,7 @@ impl Admission {
         let bytes = held.clamp(1, needed);
         if self.try_take(sender, needed, bytes) {
             self.pressure.store(0, Ordering::Relaxed);
-            return Ok(Permit { admission: self.clone(), sender, bytes });
+            return Ok(Permit { admission: self.clone(), sender, bytes, over: 0 });
         }
         let deadline = tokio::time::Instant::now() + self.wait;
         loop {
@@ -62,7 +66,7 @@ impl Admission {
             let mut freed = std::pin::pin!(self.freed.notified());
             freed.as_mut().enable();
             if self.try_take(sender, needed, bytes) {
-                return Ok(Permit { admission: self.clone(), sender, bytes });
+                return Ok(Permit { admission: self.clone(), sender, bytes, over: 0 });
             }
             if tokio::time::timeout_at(deadline, freed).await.is_err() {
                 return Err(self.refuse());
@@ -72,10 +76,11 @@ impl Admission {
 
     fn try_take(&self, sender: u64, needed: usize, held: usize) -> bool {
         let mut state = self.state.lock();
-        if state.used + needed > self.budget {
+        let mine = state.by_sender.get(&sender).copied().unwrap_or(0);
+        // What a sender runs over by counts in its own share; it shuts out the others only beyond the budget again.
+        if state.used + state.over.saturating_sub(self.budget) + needed > self.budget {
             return false;
         }
-        let mine = state.by_sender.get(&sender).copied().unwrap_or(0);
         if mine > 0 && mine + needed > self.budget / 4 * 3 / state.by_sender.len() {
             return false;
         }
@@ -84,11 +89,12 @@ impl Admission {
         true
     }
 
-    fn give_back(&self, sender: u64, bytes: usize) {
+    fn give_back(&self, sender: u64, bytes: usize, over: usize) {
         let mut state = self.state.lock();
         state.used -= bytes;
+        state.over -= over;
         if let Some(mine) = state.by_sender.get_mut(&sender) {
-            *mine -= bytes;
+            *mine -= bytes + over;
             if *mine == 0 {
                 state.by_sender.remove(&sender);
             }
@@ -103,7 +109,8 @@ impl Admission {
     }
 
     pub(crate) fn used(&self) -> usize {
-        self.state.lock().used
+        let state = self.state.lock();
+        state.used + state.over
     }
 
     pub(crate) fn budget(&self) -> usize {
@@ -124,34 +131,34 @@ impl Permit {
         if to <= self.bytes {
             return Ok(());
         }
-        let admission = self.admission.clone();
-        let mut state = admission.state.lock();
-        if state.used + (to - self.bytes) > admission.budget {
+        let more = to - self.bytes;
+        let mut state = self.admission.state.lock();
+        if state.used + more > self.admission.budget {
             drop(state);
-            return Err(admission.refuse());
+            return Err(self.admission.refuse());
         }
-        self.count(&mut state, to);
+        state.used += more;
+        *state.by_sender.entry(self.sender).or_default() += more;
+        self.bytes = to;
         Ok(())
     }
 
-    /// What the request takes by now, above the budget too: the work is done and will end soon, but nobody else is let in until then.
+    /// What the request takes by now, above the budget too: the work is done and will end soon. Until then its sender gets no more in,
+    /// and the others' room is what it was.
     pub(crate) fn cover(&mut self, to: usize) {
-        if to > self.bytes {
-            let admission = self.admission.clone();
-            self.count(&mut admission.state.lock(), to);
+        let over = to.saturating_sub(self.bytes);
+        if over > self.over {
+            let mut state = self.admission.state.lock();
+            state.over += over - self.over;
+            *state.by_sender.entry(self.sender).or_default() += over - self.over;
+            self.over = over;
         }
-    }
-
-    fn count(&mut self, state: &mut State, to: usize) {
-        state.used += to - self.bytes;
-        *state.by_sender.entry(self.sender).or_default() += to - self.bytes;
-        self.bytes = to;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.admission.give_back(self.sender, self.bytes);
+        self.admission.give_back(self.sender, self.bytes, self.over);
     }
 }
 
@@ -200,6 +207,21 @@ mod tests {
         assert!(other.grow(900).is_ok() && other.grow(960).is_err());
         assert!(admission.take(3, 100, 10).await.is_err(), "what is needed is asked for, not what is held");
         drop((silent, other));
+        assert_eq!(admission.used(), 0);
+    }
+
+    /// Decoded rows larger than their request keep their own sender out, not the others.
+    #[tokio::test]
+    async fn running_over_is_ones_own_trouble() {
+        let admission = Admission::new(1000, Duration::from_millis(20));
+        let mut noisy = admission.take(1, 300, 300).await.expect("room");
+        noisy.cover(1_200);
+        assert_eq!(admission.used(), 1_200);
+        assert!(admission.take(1, 100, 100).await.is_err());
+        let quiet = admission.take(2, 100, 100).await.expect("room for who holds nothing");
+        noisy.cover(2_500);
+        assert!(admission.take(3, 100, 100).await.is_err(), "twice the budget is the end");
+        drop((noisy, quiet));
         assert_eq!(admission.used(), 0);
     }
 }

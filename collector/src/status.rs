@@ -3,11 +3,11 @@
 use crate::decode::Visit;
 use crate::receive::{Connection, Kind, Sender};
 use hopline_model::{Signal, UnixNanos};
+use http::HeaderValue;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
-use http::HeaderValue;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -65,15 +65,7 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    pub(crate) fn visited(
-        &self,
-        now: UnixNanos,
-        sender: &Sender,
-        signal: Signal,
-        visits: Vec<Visit>,
-        reason: &str,
-        exporters_max: usize,
-    ) {
+    pub(crate) fn visited(&self, now: UnixNanos, sender: &Sender, signal: Signal, visits: Vec<Visit>, reason: &str, exporters_max: usize) {
         let address = sender.connection.peer.ip();
         let mut exporters = self.exporters.lock();
         for visit in visits {

@@ -21,7 +21,8 @@ fn o18_random_json_equals_pythons_protobuf() {
     let count: u64 = std::env::var("HOPLINE_DIFFERENTIAL").ok().map_or(600, |count| count.parse().unwrap());
     let seed: u32 = std::env::var("HOPLINE_FUZZ_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
     println!("HOPLINE_FUZZ_SEED={seed}");
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"));
+    let cache =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"));
     let mut command = Command::new(cache.join("hopline/python/bin/python"));
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sdk/python/messages.py")).arg(count.to_string()).arg(seed.to_string());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}; run `.ci/setup test` first"));

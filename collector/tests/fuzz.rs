@@ -178,9 +178,32 @@ fn peak_bytes() -> u64 {
 
 /// Pieces that mean something to some decoder.
 const WORDS: [&[u8]; 26] = [
-    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"null", b"true", b"-1e308", b"1e-400", b"18446744073709551616", b"\"NaN\"", b"\\ud83d\\ude00", b"\\u0000",
-    b"{\"arrayValue\":{\"values\":[", b"{\"kvlistValue\":{\"values\":[{\"key\":\"a\",\"value\":", b"\"attributes\":[", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
-    b"\x80\x80\x80\x80\x08", b"\x0a\x00", b"\x12\x00", b"\xc3\x3e", b"\xc4\x3e", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"null",
+    b"true",
+    b"-1e308",
+    b"1e-400",
+    b"18446744073709551616",
+    b"\"NaN\"",
+    b"\\ud83d\\ude00",
+    b"\\u0000",
+    b"{\"arrayValue\":{\"values\":[",
+    b"{\"kvlistValue\":{\"values\":[{\"key\":\"a\",\"value\":",
+    b"\"attributes\":[",
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+    b"\x80\x80\x80\x80\x08",
+    b"\x0a\x00",
+    b"\x12\x00",
+    b"\xc3\x3e",
+    b"\xc4\x3e",
+    b"\x1f\x8b\x08\x00",
+    b"\x28\xb5\x2f\xfd",
 ];
 
 fn mutate(corpus: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {

@@ -44,11 +44,7 @@ pub struct Limits {
 
 impl From<&crate::Config> for Limits {
     fn from(config: &crate::Config) -> Self {
-        Self {
-            records_max: config.records_per_request_max,
-            attributes_max: config.attributes_per_record_max,
-            events_max: config.events_per_span_max,
-        }
+        Self { records_max: config.records_per_request_max, attributes_max: config.attributes_per_record_max, events_max: config.events_per_span_max }
     }
 }
 

@@ -146,7 +146,9 @@ impl Redactor {
         if !self.has_patterns && !self.first_bytes[usize::from(first)] {
             return Verdict::Keep;
         }
-        self.text(text, |rule, found| drop(self.rules[rule].count.fetch_add(found, Ordering::Relaxed)))
+        self.text(text, |rule, found| {
+            self.rules[rule].count.fetch_add(found, Ordering::Relaxed);
+        })
     }
 
     fn text<'a>(&self, text: &'a str, count: impl Fn(usize, u64)) -> Verdict<'a> {

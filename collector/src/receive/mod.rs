@@ -96,9 +96,7 @@ pub(crate) type ReplyBody = http_body_util::combinators::UnsyncBoxBody<Bytes, Bo
 /// Answers whatever came in; a panic below answers too and ends nothing but the request.
 pub(crate) async fn answer(shared: Arc<Shared>, connection: Arc<Connection>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
     let is_grpc = grpc::is_grpc(request.headers());
-    let work = async {
-        if is_grpc { grpc::answer(&shared, &connection, request).await } else { http::answer(&shared, &connection, request).await }
-    };
+    let work = async { if is_grpc { grpc::answer(&shared, &connection, request).await } else { http::answer(&shared, &connection, request).await } };
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(response) => Ok(response),
         Err(_) => {

@@ -211,7 +211,11 @@ async fn o39_times_from_1970_to_the_end_of_u64() {
         }
         let rows = server.spans().split_off(before);
         for (row, (start, end)) in rows.iter().zip(times.iter().flat_map(|start| times.iter().map(move |end| (*start, *end)))) {
-            let kept = |key: &str| row.extra.as_deref().and_then(|extra| hopline_model::attributes::get(extra, key).map(|text| text.trim_matches('"').parse::<u64>().unwrap()));
+            let kept = |key: &str| {
+                row.extra
+                    .as_deref()
+                    .and_then(|extra| hopline_model::attributes::get(extra, key).map(|text| text.trim_matches('"').parse::<u64>().unwrap()))
+            };
             assert_eq!(kept("start_time_unix_nano").unwrap_or(row.start_time.0 as u64), start);
             assert_eq!(kept("end_time_unix_nano").unwrap_or(row.start_time.0 as u64 + row.duration_nano as u64), end, "{start} to {end}");
         }

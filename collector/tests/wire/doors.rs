@@ -184,7 +184,8 @@ async fn o41_answers_come_well_within_an_sdks_timeout() {
             (answer.is_full_success() || answer.is_retryable()).then(|| began.elapsed())
         })
     });
-    let mut times: Vec<Duration> = futures::future::join_all(calls).await.into_iter().map(|time| time.unwrap().expect("an answer of the right kind")).collect();
+    let mut times: Vec<Duration> =
+        futures::future::join_all(calls).await.into_iter().map(|time| time.unwrap().expect("an answer of the right kind")).collect();
     times.sort_unstable();
     println!("200 requests of 500 spans at once: median {:?}, slowest {:?}", times[100], times[199]);
     assert!(times[199] < Duration::from_secs(5));

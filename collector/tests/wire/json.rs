@@ -22,7 +22,9 @@ async fn o16_ids_are_hexadecimal_in_any_case() {
     for trace in ["", "5b8efff798038103d269b633813fc6", "5b8efff798038103d269b633813fc60caa", "00000000000000000000000000000000"] {
         assert_eq!(server.json(Signal::Spans, &id(trace, "eee19b7ec3c1b174")).await.partial.unwrap().0, 1, "{trace:?}");
     }
-    for trace in ["5b8efff798038103d269b633813fc60", "5b8efff798038103d269b633813fc60cc", "W47/95gDgQPSabYzgT/GDA==", "zb8efff798038103d269b633813fc60c"] {
+    for trace in
+        ["5b8efff798038103d269b633813fc60", "5b8efff798038103d269b633813fc60cc", "W47/95gDgQPSabYzgT/GDA==", "zb8efff798038103d269b633813fc60c"]
+    {
         let answer = server.json(Signal::Spans, &id(trace, "eee19b7ec3c1b174")).await;
         // 33 digits are half a byte too many, 32 wrong ones no digits.
         assert!(answer.status == 400 || answer.partial.is_some_and(|(rejected, _)| rejected == 1), "{trace:?}");

@@ -167,14 +167,17 @@ async fn o13_o15_overload_is_retryable_with_a_jittered_hint() {
 async fn a_quiet_token_is_not_disturbed() {
     let token = |token: &str| Token { token: token.into(), tenant: "default".into(), scopes: vec![Scope::Ingest] };
     let gate = Arc::new(Gate::default());
-    let config = Config { in_flight_bytes_max: 100_000, admission_wait_ms: 10, ..Config::default() };
+    let config = Config { in_flight_bytes_max: 1_000_000, admission_wait_ms: 10, ..Config::default() };
     let auth = Auth::new(vec![token("noisy"), token("quiet")]);
+    let pair =
+        |at: usize| opentelemetry_proto::tonic::common::v1::KeyValue { key: format!("an.attribute.without.a.value.{at}"), ..Default::default() };
+    let rich = |at: u64| opentelemetry_proto::tonic::trace::v1::Span { attributes: (0..10).map(pair).collect(), ..span(at) };
     let server = Arc::new(Server::open(config, auth, Arc::new(Gated(gate.clone())), 0).await);
     gate.set(true);
     let noisy: Vec<_> = (0..60)
         .map(|at| {
             let server = server.clone();
-            let body = traces((0..200).map(span).collect());
+            let body = traces((0..200).map(rich).collect());
             tokio::spawn(async move { server.send_compressed(BOTH[at % 2], Signal::Spans, &body, "", &[("authorization", "Bearer noisy")]).await })
         })
         .collect();
@@ -182,7 +185,9 @@ async fn a_quiet_token_is_not_disturbed() {
     let quiet: Vec<_> = (0..10)
         .map(|at| {
             let server = server.clone();
-            tokio::spawn(async move { server.send_compressed(BOTH[at % 2], Signal::Spans, &request(10, 0), "", &[("authorization", "Bearer quiet")]).await })
+            tokio::spawn(async move {
+                server.send_compressed(BOTH[at % 2], Signal::Spans, &request(10, 0), "", &[("authorization", "Bearer quiet")]).await
+            })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -208,7 +213,10 @@ async fn slow_bodies_hold_little_and_end() {
     let mut silent = Vec::new();
     for _ in 0..100 {
         let mut stream = TcpStream::connect(server.address(Way::Http)).await.unwrap();
-        stream.write_all(b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 50000\r\n\r\nxx").await.unwrap();
+        stream
+            .write_all(b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 50000\r\n\r\nxx")
+            .await
+            .unwrap();
         silent.push(stream);
     }
     let began = Instant::now();
@@ -217,7 +225,11 @@ async fn slow_bodies_hold_little_and_end() {
     for mut stream in silent {
         let mut answer = Vec::new();
         tokio::time::timeout(Duration::from_secs(3), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 503") && String::from_utf8_lossy(&answer).contains("retry-after"), "{}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.starts_with(b"HTTP/1.1 503") && String::from_utf8_lossy(&answer).contains("retry-after"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
     }
     // One that trickles is cut off too: a byte now and then does not keep it alive.
     let mut trickle = TcpStream::connect(server.address(Way::Http)).await.unwrap();
@@ -333,7 +345,11 @@ async fn cardinality_is_limited_by_tenant() {
     assert_eq!(server.json(Signal::Metrics, &points(1_000, 21_000)).await.partial.unwrap().0, 20_000);
     let other = server.post("/v1/metrics", "application/json", &[("x-scope-orgid", "other")], points(200, 300).into_bytes()).await;
     assert!(other.is_full_success(), "another tenant has its own");
-    let service = |name: usize| format!(r#"{{"resourceLogs":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"s{name}"}}}}]}},"scopeLogs":[{{"logRecords":[{{}}]}}]}}]}}"#);
+    let service = |name: usize| {
+        format!(
+            r#"{{"resourceLogs":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"s{name}"}}}}]}},"scopeLogs":[{{"logRecords":[{{}}]}}]}}]}}"#
+        )
+    };
     // The metrics above came from one service without a name.
     for name in 0..20 {
         let answer = server.json(Signal::Logs, &service(name)).await;

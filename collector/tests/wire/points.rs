@@ -40,7 +40,17 @@ async fn o32_points_without_time_or_value() {
         let before = server.rows(Signal::Metrics);
         for kind in ["gauge", "sum"] {
             let more = if kind == "sum" { r#""aggregationTemporality":2,"# } else { "" };
-            let answer = server.send(way, Signal::Metrics, &points(kind, more, r#"{"timeUnixNano":1,"asInt":1},{"asInt":2},{"timeUnixNano":3},{"timeUnixNano":4,"flags":1},{"timeUnixNano":5,"asDouble":0}"#)).await;
+            let answer = server
+                .send(
+                    way,
+                    Signal::Metrics,
+                    &points(
+                        kind,
+                        more,
+                        r#"{"timeUnixNano":1,"asInt":1},{"asInt":2},{"timeUnixNano":3},{"timeUnixNano":4,"flags":1},{"timeUnixNano":5,"asDouble":0}"#,
+                    ),
+                )
+                .await;
             let (rejected, words) = answer.partial.unwrap();
             assert_eq!(rejected, 2);
             assert!(words.starts_with("2 of 5 data points rejected: 1 × time_unix_nano is 0") && words.contains("without a value"), "{words}");
@@ -94,7 +104,16 @@ async fn o34_histograms() {
             assert!(rejected == 1 && said.contains(words), "{wrong}: {said}");
         }
         // Unset and 0 are two things.
-        let rows = taken(&server, way, &points("histogram", temporality, r#"{"timeUnixNano":1,"count":3},{"timeUnixNano":2,"count":3,"sum":0,"min":0,"max":0,"bucketCounts":["3"]}"#)).await;
+        let rows = taken(
+            &server,
+            way,
+            &points(
+                "histogram",
+                temporality,
+                r#"{"timeUnixNano":1,"count":3},{"timeUnixNano":2,"count":3,"sum":0,"min":0,"max":0,"bucketCounts":["3"]}"#,
+            ),
+        )
+        .await;
         for column in ["sum", "min", "max"] {
             assert_eq!((number(&rows, column, 0), number(&rows, column, 1)), (None, Some(0.0)), "{column}");
         }
@@ -143,10 +162,16 @@ async fn o36_all_kinds_with_all_their_fields() {
     for way in BOTH {
         let rows = taken(&server, way, &bytes).await;
         assert_eq!((0..4).map(|row| text(&rows, "type", row).unwrap()).collect::<Vec<_>>(), ["gauge", "sum", "summary", "sum"]);
-        assert_eq!((text(&rows, "unit", 0), text(&rows, "description", 0), text(&rows, "metadata", 0)), (Some("By"), Some("d"), Some(r#"{"origin":"x"}"#)));
+        assert_eq!(
+            (text(&rows, "unit", 0), text(&rows, "description", 0), text(&rows, "metadata", 0)),
+            (Some("By"), Some("d"), Some(r#"{"origin":"x"}"#))
+        );
         let ints = rows.column_by_name("value_int").unwrap().as_primitive::<Int64Type>();
         assert_eq!((ints.value(0), ints.is_null(1), ints.value(3)), (i64::MIN, true, 0));
-        assert_eq!((text(&rows, "temporality", 0), text(&rows, "temporality", 1), text(&rows, "temporality", 3)), (None, Some("delta"), Some("cumulative")));
+        assert_eq!(
+            (text(&rows, "temporality", 0), text(&rows, "temporality", 1), text(&rows, "temporality", 3)),
+            (None, Some("delta"), Some("cumulative"))
+        );
         let monotonic = rows.column_by_name("is_monotonic").unwrap().as_boolean();
         assert_eq!((monotonic.is_null(0), monotonic.value(1), monotonic.value(3)), (true, true, false));
         assert!(number(&rows, "value", 1).unwrap().is_nan());

@@ -46,7 +46,9 @@ async fn every_exporter_is_seen() {
     assert_eq!((&status["accepted"], &status["rejected"]["spans"]), (&json!({"spans": 3, "logs": 4, "metrics": 0}), &json!(2)));
     // Refused over a connection that nobody was seen on: by address and client name, with the reason, among the newest errors too.
     let fresh = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
-    let post = http::Request::post(format!("http://{}/v1/traces", server.address(Way::Http))).header("content-type", "text/plain").header("user-agent", "curl/8");
+    let post = http::Request::post(format!("http://{}/v1/traces", server.address(Way::Http)))
+        .header("content-type", "text/plain")
+        .header("user-agent", "curl/8");
     let refused = fresh.request(post.body(http_body_util::Full::new(bytes::Bytes::new())).unwrap()).await.unwrap();
     assert_eq!(refused.status(), 415);
     let status = server.collector.status();
@@ -65,9 +67,10 @@ async fn every_exporter_is_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_of_exporters_is_bounded() {
     let server = Server::with(Config { exporters_max: 20, ..Config::default() }).await;
-    let groups: Vec<String> = (0..5_000).map(|at| log(&format!("s{at}"), false, "{}").trim_start_matches(r#"{"resourceLogs":["#).trim_end_matches("]}").to_owned()).collect();
-    let all = format!(r#"{{"resourceLogs":[{}]}}"#, groups.join(","));
-    let answer = server.json(Signal::Logs, &all).await;
+    // Requests one after the other are one request.
+    let one = |at: usize| hopline_collector::decode::to_protobuf(Signal::Logs, log(&format!("s{at}"), false, "{}").as_bytes()).unwrap();
+    let all: Vec<u8> = (0..5_000).flat_map(one).collect();
+    let answer = server.send(Way::Http, Signal::Logs, &all).await;
     assert!(answer.is_full_success(), "{answer:?}");
     let status = server.collector.status();
     assert!(status["exporters"].as_array().unwrap().len() <= 20);
@@ -136,7 +139,11 @@ async fn redaction_at_the_door() {
         } else {
             let bytes = std::fs::read(&path).unwrap();
             looked_at += 1;
-            assert!(memchr::memmem::find(&bytes, b"canary").is_none() && memchr::memmem::find(&bytes, b"a@b.example").is_none(), "{}", path.display());
+            assert!(
+                memchr::memmem::find(&bytes, b"canary").is_none() && memchr::memmem::find(&bytes, b"a@b.example").is_none(),
+                "{}",
+                path.display()
+            );
         }
     }
     assert!(looked_at > 0);
