@@ -170,8 +170,8 @@ func main() {
 		var record log.Record
 		record.SetTimestamp(time.Now())
 		record.SetSeverity(severity)
-		record.SetBody(log.StringValue(body))
-		record.AddAttributes(log.Int("order", n))
+		record.SetBody(attribute.StringValue(body))
+		record.AddAttributes(attribute.Int("order", n))
 		logger.Emit(ctx, record)
 	}
 
