@@ -1,0 +1,3 @@
+export function MapPage() {
+  return <h1 className="page-title">Map</h1>;
+}

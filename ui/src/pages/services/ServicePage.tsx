@@ -1,0 +1,3 @@
+export function ServicePage() {
+  return <h1 className="page-title">Service</h1>;
+}

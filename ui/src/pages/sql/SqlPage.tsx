@@ -1,0 +1,3 @@
+export function SqlPage() {
+  return <h1 className="page-title">Sql</h1>;
+}

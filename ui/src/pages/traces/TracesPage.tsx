@@ -1,0 +1,3 @@
+export function TracesPage() {
+  return <h1 className="page-title">Traces</h1>;
+}
