@@ -2,6 +2,7 @@
 
 import type { Connect, Plugin } from 'vite';
 import { answer } from './answers';
+import { traceAnswer } from './trace';
 
 export function fixtures(): Plugin {
   const handle: Connect.NextHandleFunction = (request, response, next) => {
@@ -14,6 +15,12 @@ export function fixtures(): Plugin {
         response.write(`event: log\ndata: ${JSON.stringify(log)}\n\n`);
       }, 400);
       request.on('close', () => clearInterval(timer));
+      return;
+    }
+    const one = traceAnswer(url.pathname, url.searchParams);
+    if (one) {
+      response.writeHead(200, { 'content-type': one.type });
+      response.end(one.body);
       return;
     }
     const body = answer(url.pathname, url.searchParams, Date.now());
