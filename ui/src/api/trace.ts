@@ -2,12 +2,13 @@
 
 import { parseInstant } from '../model/time';
 import type { Segment, SpanIndex, Trace, TraceLog } from '../model/trace';
+import type { Hop, HopEnd } from '../model/traceHops';
 import type { Log, Page } from '../model/types';
 import { ApiError, get, getBytes } from './client';
 import { logOf } from './logs';
 import { decodeTrace } from './traceColumns';
 import { pageOf } from './traces';
-import type { CriticalPathWire, HopsWire, StoryWire, WhyWire } from './traceWire';
+import type { CriticalPathWire, HopEndWire, HopsWire, HopWire, StoryWire, WhyWire } from './traceWire';
 import type { List, LogWire, SpanWire, TraceWire } from './wire';
 
 const ARROW = 'application/vnd.apache.arrow.stream';
@@ -39,7 +40,47 @@ async function optional<T>(asked: Promise<T>): Promise<T | null> {
   }
 }
 
-export const traceHops = (id: string, signal: AbortSignal) => optional(get<HopsWire>(of(id, '/hops'), {}, signal));
+const endOf = (end: HopEndWire | undefined, fallback: string): HopEnd => ({
+  service: end?.service ?? fallback,
+  version: end?.version,
+  operation: end?.operation,
+  spanId: end?.span_id,
+});
+
+export function hopOf(wire: HopWire, startUnixNano: bigint): Hop {
+  return {
+    hop: wire.hop,
+    depth: wire.depth,
+    kind: wire.kind,
+    pairing: wire.pairing,
+    protocol: wire.protocol,
+    caller: endOf(wire.caller, '(unknown)'),
+    callee: endOf(wire.callee, '(unknown)'),
+    start: Number((parseInstant(wire.start) ?? startUnixNano) - startUnixNano),
+    client: wire.client_nano,
+    server: wire.server_nano,
+    network: wire.network_nano,
+    queue: wire.queue_nano,
+    self: wire.self_nano,
+    critical: wire.critical_nano,
+    attempt: wire.attempt ?? 1,
+    failed: wire.status === 'error',
+    firstCause: wire.is_first_cause ?? false,
+    logs: wire.log_count ?? 0,
+    via: [wire.via ?? []].flat().join(', '),
+  };
+}
+
+export interface Hops {
+  hops: Hop[];
+  /** What is wrong with the spans themselves, in words. */
+  defects: string[];
+}
+
+export async function traceHops(id: string, startUnixNano: bigint, signal: AbortSignal): Promise<Hops | null> {
+  const wire = await optional(get<HopsWire>(of(id, '/hops'), { limit: 1000 }, signal));
+  return wire && { hops: wire.items.map(hop => hopOf(hop, startUnixNano)), defects: wire.defects ?? [] };
+}
 
 export const traceWhy = (id: string, signal: AbortSignal) => optional(get<WhyWire>(of(id, '/why'), {}, signal));
 
