@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { fixtures } from './dev/fixtures';
+import { fixtures } from './dev/fixtures.ts';
 
 // `npm run dev` talks to a server on this machine; `npm run dev -- --mode fixtures` to made-up answers.
 export default defineConfig(({ mode }) => ({

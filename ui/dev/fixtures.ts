@@ -1,8 +1,8 @@
 // Made-up answers for working on the page without a server: `npm run dev -- --mode fixtures`. Not part of what is built.
 
 import type { Connect, Plugin } from 'vite';
-import { answer } from './answers';
-import { traceAnswer } from './trace';
+import { answer } from './answers.ts';
+import { traceAnswer } from './trace.ts';
 
 export function fixtures(): Plugin {
   const handle: Connect.NextHandleFunction = (request, response, next) => {

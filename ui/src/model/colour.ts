@@ -2,9 +2,9 @@
 
 export const SERVICE_COLOURS = 10;
 
-/** FNV-1a over the name, spread over the palette. */
+/** FNV-1a over the name, spread over the palette; the start was chosen so that the eight services of the demo differ. */
 export function serviceColour(name: string): number {
-  let hash = 0x811c9dc5;
+  let hash = 0x811c9dd1;
   for (let i = 0; i < name.length; i++) {
     hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   }

@@ -17,11 +17,11 @@ export function Rail({ open }: { open: boolean }) {
   return (
     <nav className="rail" aria-label="Pages">
       <Link to="/" className="brand" aria-label="Hopline, home">
-        <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
-          <path d="M5 8h9v8h9v8h4" />
-          <circle cx="5" cy="8" r="3" />
-          <circle cx="14" cy="16" r="3" />
-          <circle cx="27" cy="24" r="3" className="brand-last" />
+        <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+          <path d="M4 5h7.5v7H19v7" />
+          <circle cx="4" cy="5" r="2.6" />
+          <circle cx="11.5" cy="12" r="2.6" />
+          <circle cx="19" cy="19" r="2.6" className="brand-last" />
         </svg>
         <span className="rail-label">Hopline</span>
       </Link>

@@ -54,7 +54,7 @@ export function Connect({ status, first = false }: { status: StatusWire; first?:
           </div>
           <dl className="endpoints">
             <Endpoint name="OTLP over HTTP" about="protobuf or JSON" value={target.http} />
-            <Endpoint name="OTLP over gRPC" about="for exporters that speak gRPC" value={target.grpc} />
+            <Endpoint name="OTLP over gRPC" about="the other protocol" value={target.grpc} />
           </dl>
           {place !== 'here' && loopback && (
             <p className="connect-note">
@@ -98,7 +98,7 @@ function Endpoint({ name, about, value }: { name: string; about: string; value: 
       </dt>
       <dd>
         <code>{value}</code>
-        <CopyButton text={value} label={`Copy`} />
+        <CopyButton text={value} label="Copy" />
       </dd>
     </div>
   );

@@ -23,12 +23,14 @@ export function Overview({ status }: { status: StatusWire }) {
     <div className="overview">
       <Health status={status} />
       <div className="overview-main">
-        <ServicesCard along={along} />
-        <ErrorsCard along={along} />
-      </div>
-      <div className="overview-main">
-        <ExportersCard status={status} />
-        <RecentCard />
+        <div className="overview-stack">
+          <ServicesCard along={along} />
+          <ExportersCard status={status} />
+        </div>
+        <div className="overview-stack">
+          <ErrorsCard along={along} />
+          <RecentCard />
+        </div>
       </div>
     </div>
   );
@@ -64,7 +66,7 @@ function Health({ status }: { status: StatusWire }) {
   const rejected = Object.values(status.ingest.rejected).reduce((sum, one) => sum + (one ?? 0), 0);
   const refused = status.ingest.exporters.reduce((sum, one) => sum + one.refused_requests, 0);
   const trouble = rejected + refused;
-  const newest = status.ingest.errors[0];
+  const reason = status.ingest.exporters.find(one => one.last_reason)?.last_reason ?? status.ingest.errors[0]?.message;
   const disk = number(status.storage, ['disk_bytes', 'bytes_on_disk', 'block_bytes', 'bytes']);
   const perSecond = (value: number) => `${formatCount(value < 10 ? Math.round(value * 10) / 10 : Math.round(value))}/s`;
   return (
@@ -82,7 +84,7 @@ function Health({ status }: { status: StatusWire }) {
         <Figure
           name="Turned away"
           value={formatCount(trouble)}
-          note={trouble > 0 && newest ? newest.message : 'nothing was dropped'}
+          note={trouble > 0 && reason ? reason : 'nothing was dropped'}
           bad={trouble > 0}
         />
         <Figure
@@ -257,7 +259,15 @@ function ExportersCard({ status }: { status: StatusWire }) {
   const sum = (counts: ExporterWire['accepted']) => Object.values(counts).reduce((total, one) => total + (one ?? 0), 0);
   const columns: Column<ExporterWire>[] = [
     { key: 'service', head: 'Exporter', cell: row => <ServiceName name={row.service} /> },
-    { key: 'sdk', head: 'SDK', cell: row => <span className="muted">{row.sdk || '–'}</span> },
+    {
+      key: 'sdk',
+      head: 'SDK',
+      cell: row => (
+        <span className="muted truncate exporter-sdk" title={row.sdk}>
+          {row.sdk.replace(/^opentelemetry /i, '') || '–'}
+        </span>
+      ),
+    },
     {
       key: 'from',
       head: 'From',

@@ -13,16 +13,15 @@ import { Failed, Loading, Warnings } from '../../parts/Notice';
 import { type Column, Table } from '../../parts/Table';
 import { usePreferences } from '../../state/preferences';
 import { carried, useAddress, useRange } from '../../state/url';
-import { place } from './layout';
+import { edgeKey, type Point, place } from './layout';
 import './map.css';
 
 /** More cannot be told apart; the busiest are drawn and the rest is said. */
 const DRAWN_MAX = 80;
-const WIDE = 168;
+const WIDE = 196;
 const HIGH = 46;
-const GAP_X = 120;
-const GAP_Y = 26;
-const PAD = 28;
+const PAD = 32;
+const SIZES = { wide: WIDE, high: HIGH, gapX: 96, gapY: 26, lane: 14 };
 
 export function MapPage() {
   const { search, set } = useAddress();
@@ -112,23 +111,7 @@ function Drawing({
   const navigate = useNavigate();
   const { search } = useAddress();
   const [lit, setLit] = useState<string | undefined>();
-  const { spots, width, height } = useMemo(() => {
-    const placed = place(nodes, edges);
-    const lowest = Math.min(...placed.map(one => one.order));
-    const highest = Math.max(...placed.map(one => one.order));
-    const depth = Math.max(...placed.map(one => one.layer));
-    const spots = new Map(
-      placed.map(one => [
-        one.name,
-        { x: PAD + one.layer * (WIDE + GAP_X), y: PAD + (one.order - lowest) * (HIGH + GAP_Y) },
-      ]),
-    );
-    return {
-      spots,
-      width: 2 * PAD + depth * (WIDE + GAP_X) + WIDE,
-      height: 2 * PAD + (highest - lowest) * (HIGH + GAP_Y) + HIGH,
-    };
-  }, [nodes, edges]);
+  const { spots, lanes, width, height } = useMemo(() => place(nodes, edges, SIZES), [nodes, edges]);
   const busiest = Math.max(...edges.map(edge => edge.count), 1);
   const open = (node: MapNodeWire) => {
     if (node.kind === 'service') {
@@ -138,7 +121,7 @@ function Drawing({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div className="map-scroll" tabIndex={0} role="region" aria-label="Map of services; the table has the same as text">
-      <div className="map-canvas" style={{ width, height }} data-lit={lit !== undefined || undefined}>
+      <div className="map-canvas" style={{ width, height, margin: PAD }} data-lit={lit !== undefined || undefined}>
         <svg width={width} height={height} aria-hidden="true">
           <defs>
             {['plain', 'bad'].map(kind => (
@@ -165,7 +148,7 @@ function Drawing({
             return (
               <path
                 key={`${edge.caller} ${edge.callee} ${edge.kind}`}
-                d={curve(from, to, edge.caller === edge.callee)}
+                d={curve(from, to, lanes.get(edgeKey(edge)) ?? [], edge.caller === edge.callee)}
                 className={`edge ${bad ? 'bad' : ''} ${on ? 'on' : ''} ${edge.kind}`}
                 strokeWidth={1.2 + 2.4 * Math.sqrt(edge.count / busiest)}
                 markerEnd={`url(#arrow-${bad ? 'bad' : 'plain'})`}
@@ -220,7 +203,7 @@ function Drawing({
               <span className="small muted truncate">
                 {formatCount(node.span_count)}
                 {node.p95_nano !== undefined && ` · p95 ${formatDuration(node.p95_nano)}`}
-                {failed && <span className="error-text"> · {formatShare(node.error_count, node.span_count)} err</span>}
+                {failed && <span className="error-text"> · {formatShare(node.error_count, node.span_count)}</span>}
               </span>
             </button>
           );
@@ -230,16 +213,30 @@ function Drawing({
   );
 }
 
-function curve(from: { x: number; y: number }, to: { x: number; y: number }, self: boolean): string {
+function curve(from: Point, to: Point, lanes: Point[], self: boolean): string {
   const y0 = from.y + HIGH / 2;
   const y1 = to.y + HIGH / 2;
   if (self) return `M${from.x + WIDE - 30} ${from.y} c0 -22 24 -22 26 -2`;
   // A call back to an earlier layer leaves from the left and comes in from the right.
-  const back = to.x <= from.x;
-  const x0 = back ? from.x : from.x + WIDE;
-  const x1 = back ? to.x + WIDE + 3 : to.x - 3;
-  const bend = Math.max(40, Math.abs(x1 - x0) / 2) * (back ? -1 : 1);
-  return `M${x0} ${y0} C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
+  if (to.x <= from.x) {
+    const [x0, x1] = [from.x, to.x + WIDE + 3];
+    const bend = Math.max(40, Math.abs(x1 - x0) / 2);
+    return `M${x0} ${y0} C${x0 - bend} ${y0} ${x1 + bend} ${y1} ${x1} ${y1}`;
+  }
+  let path = `M${from.x + WIDE} ${y0}`;
+  let [x, y] = [from.x + WIDE, y0];
+  const bendTo = (x1: number, y1: number) => {
+    const bend = (x1 - x) / 2;
+    path += ` C${x + bend} ${y} ${x1 - bend} ${y1} ${x1} ${y1}`;
+    [x, y] = [x1, y1];
+  };
+  for (const lane of lanes) {
+    bendTo(lane.x, lane.y);
+    x += WIDE;
+    path += ` L${x} ${y}`;
+  }
+  bendTo(to.x - 3, y1);
+  return path;
 }
 
 function EdgeTable({ edges }: { edges: EdgeWire[] }) {

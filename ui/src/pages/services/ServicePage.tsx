@@ -185,7 +185,7 @@ function measures<R extends Measured>(rows: readonly R[]): Column<R>[] {
     },
     {
       key: 'latency',
-      head: 'p50 · p95 · p99',
+      head: 'Latency',
       cell: row => <Latency p50={row.p50_nano} p95={row.p95_nano} p99={row.p99_nano} most={slowest} />,
     },
     { key: 'p50', head: 'p50', num: true, by: row => row.p50_nano ?? 0, cell: row => duration(row.p50_nano) },

@@ -5,7 +5,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 import { formatDuration, formatWhole } from '../../model/format';
 import { formatClock, formatInstant, type Zone } from '../../model/time';
-import type { TraceSummary } from '../../model/types';
+import type { ServiceShare, TraceSummary } from '../../model/types';
 import { ServiceName } from '../../parts/Chip';
 import { Icon } from '../../parts/Icon';
 import { useHotkeys } from '../../state/hotkeys';
@@ -87,7 +87,7 @@ export function TraceList({
         <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
           {items.map(item => {
             const trace = traces[item.index]!;
-            const shown = trace.services.slice(0, 4);
+            const { shown, rest } = fitting(trace);
             return (
               <div
                 key={trace.id}
@@ -119,9 +119,9 @@ export function TraceList({
                   {shown.map(service => (
                     <ServiceName key={service.name} name={service.name} failed={service.errors > 0} />
                   ))}
-                  {trace.services.length > shown.length && (
-                    <span className="muted" title={trace.services.map(one => one.name).join(', ')}>
-                      +{trace.services.length - shown.length}
+                  {rest.length > 0 && (
+                    <span className="muted" title={rest.map(one => one.name).join(', ')}>
+                      +{rest.length}
                     </span>
                   )}
                 </span>
@@ -154,4 +154,17 @@ export function TraceList({
       </div>
     </div>
   );
+}
+
+/** Names of services beside the root's, as many as fit whole; those with errors first. */
+function fitting(trace: TraceSummary): { shown: ServiceShare[]; rest: ServiceShare[] } {
+  const others = trace.services
+    .filter(one => one.name !== trace.service)
+    .toSorted((a, b) => Number(b.errors > 0) - Number(a.errors > 0));
+  let room = 34;
+  const shown = others.filter((one, index) => {
+    room -= one.name.length + 4;
+    return index === 0 || room >= 0;
+  });
+  return { shown, rest: others.filter(one => !shown.includes(one)) };
 }
