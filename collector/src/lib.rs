@@ -25,4 +25,4 @@ mod status;
 mod write;
 
 pub use config::Config;
-pub use serve::Collector;
+pub use serve::{Collector, Reporter};

@@ -33,8 +33,8 @@ pub struct Config {
     pub merge_delay_ms: u64,
     /// Files of the blocks that one merge takes, together.
     pub merge_input_bytes_max: u64,
-    /// Rows that a merge holds in memory before it writes a block.
-    pub merge_output_bytes_max: u64,
+    /// Rows that a merge holds in memory at a time.
+    pub merge_memory_bytes_max: u64,
 }
 
 impl Default for Config {
@@ -53,7 +53,7 @@ impl Default for Config {
             free_bytes_min: 1 << 30,
             merge_delay_ms: 10 * 60 * 1000,
             merge_input_bytes_max: 64 << 20,
-            merge_output_bytes_max: 56 << 20,
+            merge_memory_bytes_max: 24 << 20,
         }
     }
 }

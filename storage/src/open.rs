@@ -1,6 +1,5 @@
 //! Start: lock → catalog (new epoch) → WAL checked → doors open → replay behind them.
 
-use crate::block::write::write_block;
 use crate::catalog::{Catalog, SqliteCatalog};
 use crate::config::Config;
 use crate::dedupe::Dedupe;
@@ -10,9 +9,9 @@ use crate::flush::run::Flush;
 use crate::health::Health;
 use crate::objects::lock::Lock;
 use crate::objects::{FileIo, LocalObjects, ObjectIo, names};
-use crate::storage::{BlockReader, BlockWriter, Storage, Tasks};
+use crate::storage::{Storage, Tasks};
 use crate::upkeep::ids::BlockIds;
-use crate::upkeep::merge::{Merge, read_block};
+use crate::upkeep::merge::Merge;
 use crate::upkeep::plan::Believed;
 use crate::upkeep::retention::Retention;
 use crate::upkeep::run::Upkeep;
@@ -32,7 +31,7 @@ pub(crate) fn open(config: Config, clock: Arc<dyn Clock>, files: Arc<dyn FileIo>
     std::fs::create_dir_all(&config.data_dir).map_err(Error::io("create", &config.data_dir))?;
     let lock = Lock::take(&config.data_dir)?;
     let catalog = Arc::new(SqliteCatalog::open(&config.data_dir.join(names::CATALOG))?);
-    open_with(config, clock, files, catalog, write_block, read_block, Some(lock))
+    open_with(config, clock, files, catalog, Some(lock))
 }
 
 /// With every part given from outside: what tests and simulations call.
@@ -41,8 +40,6 @@ pub(crate) fn open_with(
     clock: Arc<dyn Clock>,
     files: Arc<dyn FileIo>,
     catalog: Arc<dyn Catalog>,
-    write_block: BlockWriter,
-    read_block: BlockReader,
     lock: Option<Lock>,
 ) -> Result<Arc<Storage>> {
     let wal_dir = config.data_dir.join(names::WAL_DIR);
@@ -108,11 +105,9 @@ pub(crate) fn open_with(
         health: health.clone(),
         ids: ids.clone(),
         epoch,
-        write_block,
-        read_block,
         delay_nano: i64::try_from(config.merge_delay_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000),
         input_bytes_max: config.merge_input_bytes_max,
-        output_bytes_max: config.merge_output_bytes_max,
+        memory_bytes_max: config.merge_memory_bytes_max,
     };
     let flusher = Flush {
         clock,
@@ -122,7 +117,6 @@ pub(crate) fn open_with(
         objects,
         health: health.clone(),
         ids,
-        write_block,
         epoch,
         limits: Limits {
             table_bytes_max: config.seal_table_bytes_max,

@@ -1,6 +1,6 @@
 //! Append · snapshot · close: the whole path of a batch, readable from top to bottom.
 
-use crate::block::{Block, BlockId, BlockMeta};
+use crate::block::BlockMeta;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::dedupe::Dedupe;
@@ -9,8 +9,8 @@ use crate::flush::run::FlushAll;
 use crate::health::Health;
 use crate::live::Rows;
 use crate::objects::lock::Lock;
-use crate::objects::{FileIo, ObjectIo};
-use crate::snapshot::{Chunk, Snapshot};
+use crate::objects::FileIo;
+use crate::snapshot::Snapshot;
 use crate::upkeep::merge::Settle;
 use crate::upkeep::verify::Verified;
 use crate::version::Versions;
@@ -72,12 +72,6 @@ pub struct Stats {
     /// Newest trouble in words, for a person; empty when there was none.
     pub notes: Vec<String>,
 }
-
-/// Writes the files of a block: [`crate::block::write::write_block`], or a test's own.
-pub(crate) type BlockWriter = fn(&Arc<dyn ObjectIo>, BlockId, TenantId, Signal, u8, &[Chunk], UnixNanos) -> Result<BlockMeta>;
-
-/// Gives all rows of a block in row order: [`crate::upkeep::merge::read_block`], or a test's own.
-pub(crate) type BlockReader = fn(&Arc<Block>, &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
 
 /// The store of one data directory.
 #[derive(Debug)]

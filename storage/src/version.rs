@@ -66,7 +66,7 @@ impl Versions {
     ) -> Self {
         let mut by_tenant: HashMap<TenantId, Vec<Arc<Block>>> = HashMap::new();
         for meta in blocks {
-            by_tenant.entry(meta.tenant).or_default().push(Arc::new(Block { meta, objects: objects.clone() }));
+            by_tenant.entry(meta.tenant).or_default().push(Arc::new(Block::new(meta, objects.clone())));
         }
         let state = State {
             blocks: by_tenant.into_iter().map(|(tenant, blocks)| (tenant, Arc::new(blocks))).collect(),
@@ -185,7 +185,7 @@ impl Versions {
     fn swap(&self, state: &mut State, tenant: TenantId, add: Vec<BlockMeta>, remove: &[BlockId]) {
         let old = state.blocks.get(&tenant).cloned().unwrap_or_default();
         let (gone, mut blocks): (Vec<_>, Vec<_>) = old.iter().cloned().partition(|block| remove.contains(&block.meta.id));
-        blocks.extend(add.into_iter().map(|meta| Arc::new(Block { meta, objects: self.objects.clone() })));
+        blocks.extend(add.into_iter().map(|meta| Arc::new(Block::new(meta, self.objects.clone()))));
         state.blocks.insert(tenant, Arc::new(blocks));
         let now = self.clock.monotonic_nano();
         state.removed.extend(gone.into_iter().map(|block| (block.meta.clone(), Arc::downgrade(&block), now)));

@@ -1,13 +1,65 @@
 //! A block: an immutable set of files of one (tenant, signal), written whole.
+//!
+//! Not here: when blocks are written and merged (`flush`, `upkeep`), which blocks exist (`catalog`), what a condition means
+//! (`scan`). In reading order:
+//!
+//! | file | what |
+//! |---|---|
+//! | `meta` | what the catalog and every query know of a block without opening it |
+//! | `order` | in which order rows stand |
+//! | `dense` | attributes ⇄ columns of dense keys and a rest |
+//! | `checked` | checksums of everything, in stripes |
+//! | `parquet` | columns, encodings, footer: rows on disk |
+//! | `write` | rows → files |
+//! | `tix` | trace id → rows |
+//! | `tok` | filters per page: key=value, words |
+//! | `logs` | text index of bodies |
+//! | `merge` | runs of rows of several blocks → one block |
+//! | `cache` | opened footers, directories, filters, bounded |
+//! | `prune` | which rows can match, as far as meta, statistics and side files know |
+//! | `part` | a row group as the scan reads it: columns by page, when asked |
+//! | `scan` | a block as the scan sees it |
+//!
+//! The three signals differ by a few lines in `order`, `parquet` and `write`, so they share them instead of having a folder
+//! each; only the text index of logs is a folder.
 
 pub mod meta;
+
+pub(crate) mod order;
+
+pub(crate) mod dense;
+
+pub(crate) mod checked;
+
+pub(crate) mod parquet;
+
 pub mod write;
+
+pub(crate) mod tix;
+
+pub(crate) mod tok;
+
+pub(crate) mod logs;
+
+pub(crate) mod merge;
+
+mod cache;
+
+mod prune;
+
+mod part;
 
 mod scan;
 
+#[cfg(test)]
+mod tests;
+
 pub use meta::{BlockFile, BlockId, BlockMeta, CountCell, FileKind, ServiceRows, WindowRows};
 
+use crate::error::Result;
 use crate::objects::ObjectIo;
+use cache::{OPENED, Opened, Serial, What};
+use logs::search::TextIndex;
 use std::sync::Arc;
 
 /// A block that can be read: its meta and where its files are.
@@ -15,4 +67,62 @@ use std::sync::Arc;
 pub struct Block {
     pub meta: BlockMeta,
     pub objects: Arc<dyn ObjectIo>,
+    serial: Serial,
+}
+
+impl Block {
+    pub fn new(meta: BlockMeta, objects: Arc<dyn ObjectIo>) -> Self {
+        Self { meta, objects, serial: Serial::next() }
+    }
+
+    /// The Parquet file, footer read.
+    pub(crate) fn rows_file(&self) -> Result<Arc<parquet::RowFile>> {
+        if let Some(Opened::Rows(file)) = OPENED.get(&(self.serial, What::Rows)) {
+            return Ok(file);
+        }
+        let file = Arc::new(parquet::RowFile::open(&self.meta, &self.objects)?);
+        OPENED.insert((self.serial, What::Rows), Opened::Rows(file.clone()));
+        Ok(file)
+    }
+
+    pub(crate) fn tix(&self) -> Option<Arc<tix::Tix>> {
+        if let Some(Opened::Tix(tix)) = OPENED.get(&(self.serial, What::Tix)) {
+            return tix;
+        }
+        self.side(FileKind::Tix, What::Tix, tix::Tix::open(&self.meta, &self.objects), Opened::Tix)
+    }
+
+    pub(crate) fn tok(&self) -> Option<Arc<tok::Tok>> {
+        if let Some(Opened::Tok(tok)) = OPENED.get(&(self.serial, What::Tok)) {
+            return tok;
+        }
+        self.side(FileKind::Tok, What::Tok, tok::Tok::open(&self.meta, &self.objects), Opened::Tok)
+    }
+
+    pub(crate) fn text_index(&self) -> Option<Arc<TextIndex>> {
+        if let Some(Opened::Index(index)) = OPENED.get(&(self.serial, What::Index)) {
+            return index;
+        }
+        self.side(FileKind::Idx, What::Index, TextIndex::open(&self.meta, &self.objects), Opened::Index)
+    }
+
+    /// A side file only makes answers faster: without it rows are read.
+    fn side<T>(&self, kind: FileKind, what: What, opened: Result<Option<T>>, entry: fn(Option<Arc<T>>) -> Opened) -> Option<Arc<T>> {
+        let (side, passing) = match opened {
+            Ok(side) => (side.map(Arc::new), false),
+            Err(error) => {
+                self.unusable(kind, &error);
+                // A disk may answer the next time; damage stays.
+                (None, matches!(error, crate::Error::Io { .. }))
+            }
+        };
+        if !passing {
+            OPENED.insert((self.serial, what), entry(side.clone()));
+        }
+        side
+    }
+
+    pub(crate) fn unusable(&self, kind: FileKind, error: &crate::Error) {
+        tracing::warn!("block {}: {} is passed over, queries are slower: {error}", self.meta.id.0, crate::objects::names::extension(kind));
+    }
 }

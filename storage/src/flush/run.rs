@@ -5,12 +5,12 @@
 //! after it leaves at most a segment that the next start removes.
 
 use super::due::{Limits, due};
+use crate::block::write::write_block;
 use crate::catalog::{Catalog, Commit, Sealed};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::health::Health;
 use crate::objects::ObjectIo;
-use crate::storage::BlockWriter;
 use crate::upkeep::ids::BlockIds;
 use crate::version::{TableKey, Versions};
 use crate::wal::Stream;
@@ -31,7 +31,6 @@ pub(crate) struct Flush {
     pub(crate) objects: Arc<dyn ObjectIo>,
     pub(crate) health: Arc<Health>,
     pub(crate) ids: Arc<BlockIds>,
-    pub(crate) write_block: BlockWriter,
     pub(crate) epoch: u32,
     pub(crate) limits: Limits,
     pub(crate) wal_bytes_max: u64,
@@ -106,7 +105,7 @@ impl Flush {
         let Some(sealing) = self.versions.begin_seal(key) else { return Ok(()) };
         let now = self.clock.now();
         let id = self.ids.next(self.catalog.as_ref(), self.epoch)?;
-        let block = (self.write_block)(&self.objects, id, key.tenant, key.signal, 0, &sealing.chunks, now)?;
+        let block = write_block(&self.objects, id, key.tenant, key.signal, 0, &sealing.chunks, now)?;
         if block.rows != sealing.rows {
             return Err(Error::Internal(format!("block {} holds {} rows of {}: not committed", id.0, block.rows, sealing.rows)));
         }

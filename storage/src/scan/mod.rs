@@ -29,7 +29,7 @@ pub(crate) mod evaluate;
 pub(crate) mod value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use predicate::{Bound, Field, Predicate, Test};
-pub use request::{Cancel, Column, Order, ScanRequest, ScanStats};
+pub use request::{Cancel, Column, Order, ScanRequest, ScanStats, fixed_columns};

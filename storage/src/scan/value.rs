@@ -145,6 +145,19 @@ impl Compiled {
             })
     }
 
+    /// Whether a number between two can hold; `as_text`: unless asked for a range, values are compared as other text.
+    pub(crate) fn may_hold(&self, min: Number, max: Number, as_text: bool) -> bool {
+        let above = |number: Number| max.compare(number).is_none_or(|order| order != Ordering::Less);
+        let below = |number: Number| min.compare(number).is_none_or(|order| order != Ordering::Greater);
+        match self {
+            Self::Any(constants) if !as_text => constants.iter().any(|constant| constant.number.is_none_or(|number| above(number) && below(number))),
+            Self::Range { min: from, max: to } => {
+                from.is_none_or(|from| above(Number::Double(from.value))) && to.is_none_or(|to| below(Number::Double(to.value)))
+            }
+            _ => true,
+        }
+    }
+
     /// The integers a range holds, as a closed interval; `None` when it is no range or holds none.
     fn int_interval(&self) -> Option<(i128, i128)> {
         let Self::Range { min, max } = self else { return None };

@@ -3,7 +3,7 @@
 //!
 //! The short form runs in every test run, the long one with `HOPLINE_TORTURE=1`.
 
-use super::store::{config, logs, numbers, read_plain, request, spans, wait_replayed, write_plain};
+use super::store::{config, logs, numbers, request, spans, wait_replayed};
 use crate::catalog::memory::MemoryCatalog;
 use crate::error::Result;
 use crate::objects::sim::{Fault, SimFs};
@@ -38,7 +38,7 @@ impl World {
     }
 
     fn open(&self) -> Result<Arc<Storage>> {
-        open_with(self.config.clone(), SystemClock::new(), Arc::new(self.files.clone()), self.catalog.clone(), write_plain, read_plain, None)
+        open_with(self.config.clone(), SystemClock::new(), Arc::new(self.files.clone()), self.catalog.clone(), None)
     }
 
     /// Opens, trying again as an operator would.
@@ -229,7 +229,7 @@ async fn clock_jumps() {
     let world = World::new();
     let clock = ManualClock::at(super::store::NOW);
     let open = |clock: Arc<ManualClock>| {
-        open_with(world.config.clone(), clock, Arc::new(world.files.clone()), world.catalog.clone(), write_plain, read_plain, None).unwrap()
+        open_with(world.config.clone(), clock, Arc::new(world.files.clone()), world.catalog.clone(), None).unwrap()
     };
     let storage = open(clock.clone());
     for (i, jump) in [0, years, -years, 0].into_iter().enumerate() {

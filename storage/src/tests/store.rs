@@ -1,21 +1,18 @@
-//! A store for tests, rows that carry a number, and what numbers a store holds. Blocks are written as plain Arrow
-//! files here: these tests are about where rows are, not how blocks look.
+//! A store for tests, rows that carry a number, and what numbers a store holds.
 
 use crate::Config;
-use crate::block::meta::{BlockMeta, FORMAT};
-use crate::block::{Block, BlockFile, BlockId, FileKind};
+use crate::block::Block;
+use crate::block::merge::read_block;
 use crate::catalog::SqliteCatalog;
 use crate::error::Result;
-use crate::objects::{FileIo, ObjectIo, OsFiles, names};
+use crate::objects::{FileIo, OsFiles, names};
 use crate::open::open_with;
-use crate::snapshot::{Chunk, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::storage::{Append, Storage};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::StreamWriter;
 use hopline_model::log::Log;
-use hopline_model::schema::{column, schema};
+use hopline_model::schema::column;
 use hopline_model::span::Span;
 use hopline_model::{Batch, Signal, SystemClock, TenantId, UnixNanos};
 use std::collections::HashSet;
@@ -33,60 +30,21 @@ pub(crate) fn open_os(config: Config) -> Result<Arc<Storage>> {
     let lock = crate::objects::lock::Lock::take(&config.data_dir)?;
     let catalog = SqliteCatalog::open(&config.data_dir.join(names::CATALOG))?;
     let files: Arc<dyn FileIo> = Arc::new(OsFiles);
-    open_with(config, SystemClock::new(), files, Arc::new(catalog), write_plain, read_plain, Some(lock))
+    open_with(config, SystemClock::new(), files, Arc::new(catalog), Some(lock))
 }
 
-/// A block as one Arrow stream.
-pub(crate) fn write_plain(
-    objects: &Arc<dyn ObjectIo>,
-    id: BlockId,
-    tenant: TenantId,
-    signal: Signal,
-    level: u8,
-    chunks: &[Chunk],
-    created: UnixNanos,
-) -> Result<BlockMeta> {
-    let mut bytes = Vec::new();
-    let mut writer = StreamWriter::try_new(&mut bytes, schema(signal))?;
-    for chunk in chunks {
-        writer.write(&chunk.rows)?;
-    }
-    writer.finish()?;
-    drop(writer);
-    let mut object = objects.create(&names::block_file(tenant, signal, id, FileKind::Parquet))?;
-    std::io::Write::write_all(&mut object, &bytes).map_err(crate::Error::io("write", "block"))?;
-    let (len, crc32c) = object.finish()?;
-    let seqs = || chunks.iter().flat_map(|chunk| chunk.rows.column(0).as_primitive::<UInt64Type>().values().iter().copied());
-    Ok(BlockMeta {
-        id,
-        tenant,
-        signal,
-        level,
-        format: FORMAT,
-        rows: chunks.iter().map(|chunk| chunk.rows.num_rows() as u64).sum(),
-        time_min: chunks.iter().map(|chunk| chunk.time_min.0).min().unwrap_or(0),
-        time_max: chunks.iter().map(|chunk| chunk.time_max.0).max().unwrap_or(0),
-        seq_min: seqs().min().unwrap_or(0),
-        seq_max: seqs().max().unwrap_or(0),
-        files: vec![BlockFile { kind: FileKind::Parquet, bytes: len, crc32c }],
-        windows: Vec::new(),
-        services: Vec::new(),
-        dense: Vec::new(),
-        counts: Vec::new(),
-        created: created.0,
-    })
-}
-
-fn batches(block: &Block) -> Vec<RecordBatch> {
-    let meta = &block.meta;
-    let name = names::block_file(meta.tenant, meta.signal, meta.id, FileKind::Parquet);
+/// All rows of a block.
+fn batches(block: &Arc<Block>) -> Vec<RecordBatch> {
+    let read = || {
+        let mut rows = Vec::new();
+        read_block(block, &mut |batch| {
+            rows.push(batch);
+            Ok(())
+        })
+        .map(|()| rows)
+    };
     // The one failing operation of a simulation may be this read.
-    let bytes = (0..2).find_map(|_| block.objects.read(&name, 0, meta.bytes() as usize).ok()).unwrap();
-    StreamReader::try_new(&bytes[..], None).unwrap().map(Result::unwrap).collect()
-}
-
-pub(crate) fn read_plain(block: &Arc<Block>, each: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-    batches(block).into_iter().try_for_each(each)
+    read().or_else(|_| read()).unwrap()
 }
 
 /// Logs whose bodies are the numbers `first..first + count`.

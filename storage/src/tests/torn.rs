@@ -1,7 +1,7 @@
 //! A WAL cut at every length, with flipped bits, zeroed, doubled and swapped pages: every entry that is whole is found,
 //! none that was never written, and nothing panics.
 
-use super::store::{config, logs, read_plain, request, spans, write_plain};
+use super::store::{config, logs, request, spans};
 use crate::catalog::memory::MemoryCatalog;
 use crate::objects::sim::SimFs;
 use crate::objects::{FileIo, names};
@@ -21,8 +21,6 @@ fn segment() -> Vec<u8> {
         SystemClock::new(),
         Arc::new(files.clone()),
         Arc::new(MemoryCatalog::default()),
-        write_plain,
-        read_plain,
         None,
     )
     .unwrap();

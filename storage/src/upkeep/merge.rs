@@ -3,26 +3,22 @@
 //! Order: read the inputs → write the outputs → **catalog commit** (outputs in, inputs out) → version swap → input files
 //! go once their last reader is gone. A crash before the commit leaves files nobody refers to (`sweep`).
 //!
-//! Memory: rows are held until an output is full, never a whole window.
+//! Memory: rows go from the inputs' row groups to the output's, never a whole window (`block/merge.rs`).
 
 use super::ids::BlockIds;
-use super::plan::{MergePlan, WINDOW_NANO, merge};
-use crate::block::{Block, BlockId, BlockMeta, WindowRows};
+use super::plan::{MergePlan, merge};
+use crate::block::merge::{Input, merge_blocks};
+use crate::block::write::Target;
+use crate::block::{Block, BlockId, BlockMeta};
 use crate::catalog::{Catalog, Commit};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::health::Health;
 use crate::objects::{ObjectIo, names};
-use crate::scan::ScanRequest;
-use crate::snapshot::{Chunk, Snapshot};
-use crate::storage::{BlockReader, BlockWriter};
+use crate::snapshot::Snapshot;
 use crate::version::Versions;
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::TimestampNanosecondType;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use hopline_model::schema::time_column;
 use hopline_model::{Clock, UnixNanos};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -40,11 +36,9 @@ pub(crate) struct Merge {
     pub(crate) health: Arc<Health>,
     pub(crate) ids: Arc<BlockIds>,
     pub(crate) epoch: u32,
-    pub(crate) write_block: BlockWriter,
-    pub(crate) read_block: BlockReader,
     pub(crate) delay_nano: i64,
     pub(crate) input_bytes_max: u64,
-    pub(crate) output_bytes_max: u64,
+    pub(crate) memory_bytes_max: u64,
 }
 
 const TICK: Duration = Duration::from_secs(5);
@@ -89,9 +83,8 @@ impl Merge {
 
     fn merge(&self, snapshot: &Snapshot, plan: &MergePlan) -> Result<()> {
         let inputs: Vec<&Arc<Block>> = snapshot.blocks.iter().filter(|block| plan.inputs.contains(&block.meta.id)).collect();
-        let mut outputs = Outputs { merge: self, snapshot, plan, chunks: Vec::new(), bytes: 0, written: Vec::new() };
-        let result = self.write_outputs(&inputs, &mut outputs);
-        let written = outputs.written;
+        let mut written = Vec::new();
+        let result = self.write_outputs(snapshot, plan, &inputs, &mut written);
         let result = result.and_then(|()| {
             let rows_in: u64 = inputs.iter().map(|block| block.meta.rows).sum();
             let rows_out: u64 = written.iter().map(|meta| meta.rows).sum();
@@ -122,95 +115,28 @@ impl Merge {
         Ok(())
     }
 
-    fn write_outputs(&self, inputs: &[&Arc<Block>], outputs: &mut Outputs<'_>) -> Result<()> {
-        let mut windows: Vec<i64> = inputs.iter().flat_map(|block| ranges(&block.meta)).map(|rows| rows.window).collect();
-        windows.sort_unstable();
-        windows.dedup();
-        for window in windows {
-            for block in inputs {
-                let ranges: Vec<WindowRows> = ranges(&block.meta).into_iter().filter(|rows| rows.window == window).collect();
-                if ranges.is_empty() {
-                    continue;
-                }
-                let mut row = 0;
-                (self.read_block)(block, &mut |batch| {
-                    let end = row + batch.num_rows() as u64;
-                    for range in &ranges {
-                        let (from, to) = (range.row.max(row), (range.row + range.rows).min(end));
-                        if from < to {
-                            outputs.take(window, batch.slice((from - row) as usize, (to - from) as usize))?;
-                        }
-                    }
-                    row = end;
-                    Ok(())
-                })?;
-            }
-            // An L1 block never crosses its window; an L2 block holds many.
-            if outputs.plan.level == 1 {
-                outputs.write()?;
-            }
+    fn write_outputs(&self, snapshot: &Snapshot, plan: &MergePlan, blocks: &[&Arc<Block>], written: &mut Vec<BlockMeta>) -> Result<()> {
+        let mut inputs: Vec<Input> =
+            blocks.iter().flat_map(|block| block.meta.windows.iter().map(|rows| Input { block: (*block).clone(), rows: *rows })).collect();
+        inputs.sort_by_key(|input| input.rows.window);
+        // An L1 block never crosses its window; an L2 block holds many.
+        let one_window = |a: &Input, b: &Input| plan.level > 1 || a.rows.window == b.rows.window;
+        for inputs in inputs.chunk_by(one_window) {
+            let id: BlockId = self.ids.next(self.catalog.as_ref(), self.epoch)?;
+            let target = Target {
+                objects: &self.objects,
+                id,
+                tenant: snapshot.tenant,
+                signal: plan.signal,
+                level: plan.level,
+                created: self.clock.now(),
+            };
+            written.push(merge_blocks(target, inputs, self.memory_bytes_max, &|| self.going())?);
         }
-        outputs.write()
-    }
-}
-
-/// The row ranges of a block by window; a block that names none is one window at its newest time.
-fn ranges(meta: &BlockMeta) -> Vec<WindowRows> {
-    if meta.windows.is_empty() {
-        return vec![WindowRows { window: meta.time_max.div_euclid(WINDOW_NANO) * WINDOW_NANO, row: 0, rows: meta.rows }];
-    }
-    meta.windows.clone()
-}
-
-/// Rows on their way into the next output.
-struct Outputs<'a> {
-    merge: &'a Merge,
-    snapshot: &'a Snapshot,
-    plan: &'a MergePlan,
-    chunks: Vec<Chunk>,
-    bytes: u64,
-    written: Vec<BlockMeta>,
-}
-
-impl Outputs<'_> {
-    fn take(&mut self, window: i64, rows: RecordBatch) -> Result<()> {
-        let times = rows.column_by_name(time_column(self.plan.signal)).and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
-        let times = times.ok_or_else(|| Error::Internal("a merge needs the time column".into()))?;
-        let bound = |time: Option<i64>| UnixNanos(time.unwrap_or(window));
-        let (time_min, time_max) = (bound(times.values().iter().copied().min()), bound(times.values().iter().copied().max()));
-        // A slice counts for its share of the batch it is cut from.
-        self.bytes += rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum::<u64>();
-        // Received at the window's start: a row too early or too late for any other window is given this one again.
-        self.chunks.push(Chunk { rows, time_min, time_max, received: UnixNanos(window) });
-        if self.bytes >= self.merge.output_bytes_max { self.write() } else { Ok(()) }
-    }
-
-    fn write(&mut self) -> Result<()> {
-        let chunks = std::mem::take(&mut self.chunks);
-        self.bytes = 0;
-        if chunks.is_empty() {
-            return Ok(());
-        }
-        if self.merge.health.is_stopping() {
-            return Err(Error::Closed("storage is shutting down".into()));
-        }
-        let merge = self.merge;
-        let id: BlockId = merge.ids.next(merge.catalog.as_ref(), merge.epoch)?;
-        let meta = (merge.write_block)(&merge.objects, id, self.snapshot.tenant, self.plan.signal, self.plan.level, &chunks, merge.clock.now())?;
-        self.written.push(meta);
         Ok(())
     }
-}
 
-/// All rows of a block in row order, through the one scan.
-pub(crate) fn read_block(block: &Arc<Block>, each: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
-    let snapshot = Snapshot { tenant: block.meta.tenant, chunks: Default::default(), blocks: Arc::new(vec![block.clone()]), complete: true };
-    let stats = snapshot.scan(&ScanRequest::all(block.meta.signal), &mut |batch| {
-        each(batch)?;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    match stats.damaged.first() {
-        Some(damaged) => Err(Error::corrupt(format!("block {}", block.meta.id.0), damaged.clone())),
-        None => Ok(()),
+    fn going(&self) -> Result<()> {
+        if self.health.is_stopping() { Err(Error::Closed("storage is shutting down".into())) } else { Ok(()) }
     }
 }

@@ -1,0 +1,57 @@
+//! What blocks have opened: footers, page indexes, directories, filters. Bounded over all blocks of the process.
+
+use super::logs::search::TextIndex;
+use super::parquet::RowFile;
+use super::tix::Tix;
+use super::tok::Tok;
+use moka::sync::Cache;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+const CACHE_BYTES_MAX: u64 = 16 << 20;
+
+/// Names an opened block: ids of blocks are only unique within a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Serial(u64);
+
+impl Serial {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    Rows,
+    Tix,
+    Tok,
+    Index,
+}
+
+/// A side file that is absent or cannot be used is remembered too.
+#[derive(Debug, Clone)]
+pub(crate) enum Opened {
+    Rows(Arc<RowFile>),
+    Tix(Option<Arc<Tix>>),
+    Tok(Option<Arc<Tok>>),
+    Index(Option<Arc<TextIndex>>),
+}
+
+impl Opened {
+    fn memory_bytes(&self) -> usize {
+        256 + match self {
+            Self::Rows(file) => file.memory_bytes(),
+            Self::Tix(tix) => tix.as_ref().map_or(0, |tix| tix.memory_bytes()),
+            Self::Tok(tok) => tok.as_ref().map_or(0, |tok| tok.memory_bytes()),
+            Self::Index(index) => index.as_ref().map_or(0, |index| index.memory_bytes()),
+        }
+    }
+}
+
+pub(crate) static OPENED: LazyLock<Cache<(Serial, What), Opened>> = LazyLock::new(|| {
+    Cache::builder()
+        .max_capacity(CACHE_BYTES_MAX)
+        .weigher(|_, opened: &Opened| u32::try_from(opened.memory_bytes()).unwrap_or(u32::MAX))
+        .build()
+});
