@@ -302,34 +302,31 @@ function random(seed: number): () => number {
   };
 }
 
-/** A tree of `count` spans over 25 services, not deeper than 15. */
+/** A batch of 200 requests, `count` spans over 25 services, not deeper than 15. */
 function large(count: number): Node {
   const rnd = random(7);
-  let left = count - 1;
-  const make = (at: number, took: number, depth: number, place: number): Node => {
+  const names = ['GET /items/{id}', 'SELECT items', 'cache.get', 'render', 'POST /events', 'compute'];
+  const make = (at: number, took: number, depth: number, budget: number): Node => {
     const node: Node = {
-      service: depth === 0 ? 'gateway' : `service-${(depth * 3 + place) % 25}`,
-      name: ['GET /items/{id}', 'SELECT items', 'cache.get', 'render', 'POST /events', 'compute'][
-        Math.floor(rnd() * 6)
-      ]!,
+      service: depth === 0 ? 'gateway' : `service-${Math.floor(rnd() * 3) + depth}`,
+      name: names[Math.floor(rnd() * names.length)]!,
       kind: 'internal',
       at,
       took,
-      ...(rnd() < 0.01 && { error: 'broken pipe' }),
+      ...(rnd() < 0.004 && { error: 'broken pipe' }),
       children: [],
     };
-    if (depth >= 15) return node;
-    const wish = depth < 3 ? 40 : Math.floor(rnd() * 6);
-    let next = at;
-    for (let child = 0; child < wish && left > 0; child++) {
-      left--;
-      const share = (took / wish) * (0.5 + rnd() * 0.5);
-      node.children!.push(make(next, share, depth + 1, child % 3));
-      next += took / wish;
+    const wish = depth === 0 ? 200 : Math.min(budget - 1, depth >= 14 ? budget - 1 : 1 + Math.floor(rnd() * 7));
+    let left = budget - 1;
+    for (let child = 0; child < wish; child++) {
+      const share = child === wish - 1 ? left : Math.max(1, Math.round((left / (wish - child)) * (0.6 + rnd() * 0.8)));
+      left -= share;
+      const slot = took / wish;
+      node.children!.push(make(at + slot * (child + rnd() * 0.15), slot * (0.4 + rnd() * 0.45), depth + 1, share));
     }
     return node;
   };
-  return make(0, 42e9, 0, 0);
+  return make(0, 42e9, 0, count);
 }
 
 interface Row extends Node {

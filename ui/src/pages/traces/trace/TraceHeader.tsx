@@ -140,7 +140,10 @@ function Notices({
 }) {
   const missing = countMarked(trace, Mark.missing);
   const skewed = skewedServices(trace);
-  const notices: { icon: IconName; words: string; more?: string }[] = trace.warnings.map(words => ({ icon: 'warning', words }));
+  const notices: { icon: IconName; words: string; more?: string }[] = trace.warnings.map(words => ({
+    icon: 'warning',
+    words,
+  }));
   if (missing > 0) {
     notices.push({
       icon: 'warning',

@@ -246,20 +246,22 @@ export function paintLogLabel(pen: Pen, scene: Scene, index: number, y: number):
 
   const moment = xOf(at, scene);
   pen.font = fontOf(scene, 12);
-  const body = log.line.slice(0, 400).replaceAll(/\s+/g, ' ');
-  const room = moment > labelWidth ? moment - 9 : scene.width - 8;
-  pen.save();
-  pen.beginPath();
   // A text that would run over its own moment ends before it.
-  pen.rect(0, y, x + measured(pen, body) > room ? Math.max(room, labelWidth) : scene.width, ROW_HEIGHT);
-  pen.clip();
-  const end = x + measured(pen, body);
-  if (end > labelWidth - 1) {
+  const room = (at >= scene.view.from && moment > x ? moment - 9 : scene.width - 8) - x;
+  const body = fitted(pen, log.line.slice(0, 400).replaceAll(/\s+/g, ' '), Math.max(room, labelWidth - x - 8));
+  if (x + measured(pen, body) > labelWidth - 1) {
     // The line between names and axis would run through the text.
     pen.fillStyle = palette.colour[index === scene.active ? 'selected' : index === scene.hovered ? 'hover' : 'surface'];
     pen.fillRect(labelWidth - 2, y, 3, ROW_HEIGHT);
   }
   pen.fillStyle = failed ? palette.colour.error : palette.colour.text;
   pen.fillText(body, x, middle);
-  pen.restore();
+}
+
+/** As much of a text as there is room for. */
+function fitted(pen: Pen, words: string, room: number): string {
+  const width = measured(pen, words);
+  if (width <= room) return words;
+  const kept = Math.max(1, Math.floor((words.length * (room - 8)) / width));
+  return `${words.slice(0, kept).trimEnd()}…`;
 }
