@@ -138,7 +138,10 @@ export function answer(path: string, params: URLSearchParams, now: number): Answ
       started: time(now - 5.2e6),
       complete: true,
       endpoints: { otlp_grpc: '127.0.0.1:4317', otlp_http: '127.0.0.1:4318', http: '127.0.0.1:4300' },
-      storage: { rows: 149_734, disk_bytes: 7_300_000 },
+      newest: process.env.EMPTY
+        ? { spans: null, logs: null, metrics: null }
+        : { spans: time(now), logs: time(now), metrics: null },
+      storage: { block_rows: 120_000, live_rows: 29_734, block_bytes: 6_100_000, wal_bytes: 1_200_000 },
       ingest: {
         accepted: process.env.EMPTY ? { spans: 0, logs: 0, metrics: 0 } : counts,
         rejected: { spans: 2, logs: 0, metrics: 0 },

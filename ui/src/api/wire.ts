@@ -259,6 +259,8 @@ export interface StatusWire {
   started: string;
   complete: boolean;
   endpoints: { otlp_grpc: string; otlp_http: string; http: string };
+  /** Time of the newest row of each signal, in this or an earlier life of the server. */
+  newest?: Partial<Record<'spans' | 'logs' | 'metrics', string | null>>;
   storage?: Record<string, Json>;
   ingest: {
     accepted: SignalCounts;

@@ -1,12 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useRef } from 'react';
-import { listServices } from '../../api/services';
 import { status } from '../../api/status';
 import { Failed, Loading } from '../../parts/Notice';
 import { Tabs } from '../../parts/Tabs';
 import { useAddress } from '../../state/url';
 import { Connect } from './Connect';
-import { anythingAccepted } from './checklist';
+import { anythingStored } from './checklist';
 import './home.css';
 import { Overview } from './Overview';
 
@@ -18,12 +17,6 @@ export function HomePage() {
     refetchInterval: 1500,
     meta: { quiet: true },
   });
-  // A server that was restarted has data but has accepted nothing yet.
-  const known = useQuery({
-    queryKey: ['services', 'ever'],
-    queryFn: ({ signal }) => listServices({ from: 'now-30d', to: 'now' }, signal),
-    meta: { quiet: true },
-  });
   // Who came to an empty server stays on its page: it must not change under their hands when the first span arrives.
   const startedEmpty = useRef<boolean>(undefined);
 
@@ -32,8 +25,8 @@ export function HomePage() {
       <Failed what="The state of the server is not known" error={state.error} retry={() => void state.refetch()} />
     );
   }
-  if (!state.data || known.isPending) return <Loading what="Asking the server" />;
-  const hasData = anythingAccepted(state.data) || (known.data?.items.length ?? 0) > 0;
+  if (!state.data) return <Loading what="Asking the server" />;
+  const hasData = anythingStored(state.data);
   startedEmpty.current ??= !hasData;
   if (startedEmpty.current) {
     return (

@@ -67,7 +67,8 @@ function Health({ status }: { status: StatusWire }) {
   const refused = status.ingest.exporters.reduce((sum, one) => sum + one.refused_requests, 0);
   const trouble = rejected + refused;
   const reason = status.ingest.exporters.find(one => one.last_reason)?.last_reason ?? status.ingest.errors[0]?.message;
-  const disk = number(status.storage, ['disk_bytes', 'bytes_on_disk', 'block_bytes', 'bytes']);
+  const disk = number(status.storage, 'block_bytes') + number(status.storage, 'wal_bytes');
+  const rows = number(status.storage, 'block_rows') + number(status.storage, 'live_rows');
   const perSecond = (value: number) => `${formatCount(value < 10 ? Math.round(value * 10) / 10 : Math.round(value))}/s`;
   return (
     <section className="card health" aria-label="Ingest">
@@ -80,7 +81,7 @@ function Health({ status }: { status: StatusWire }) {
           value={formatWhole(status.ingest.exporters.length)}
           note={`${status.ingest.connections ?? 0} connections`}
         />
-        {disk !== undefined && <Figure name="On disk" value={formatBytes(disk)} note="compressed" />}
+        <Figure name="On disk" value={formatBytes(disk)} note={`${formatCount(rows)} rows`} />
         <Figure
           name="Turned away"
           value={formatCount(trouble)}
@@ -97,9 +98,9 @@ function Health({ status }: { status: StatusWire }) {
   );
 }
 
-function number(from: Record<string, unknown> | undefined, keys: string[]): number | undefined {
-  for (const key of keys) if (typeof from?.[key] === 'number') return from[key];
-  return undefined;
+function number(from: Record<string, unknown> | undefined, key: string): number {
+  const value = from?.[key];
+  return typeof value === 'number' ? value : 0;
 }
 
 function Figure({ name, value, note, bad = false }: { name: string; value: string; note: string; bad?: boolean }) {

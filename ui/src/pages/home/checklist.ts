@@ -55,7 +55,8 @@ export function steps(status: StatusWire): Step[] {
   ];
 }
 
-/** Whether anything was ever taken in, as far as this server remembers since it started. */
-export function anythingAccepted(status: StatusWire): boolean {
-  return Object.values(status.ingest.accepted).some(count => (count ?? 0) > 0);
+/** Whether there is anything to look at: taken in by this server, or found by it when it started. */
+export function anythingStored(status: StatusWire): boolean {
+  const accepted = Object.values(status.ingest.accepted).some(count => (count ?? 0) > 0);
+  return accepted || Object.values(status.newest ?? {}).some(time => time !== null);
 }

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { ApiError } from '../../api/client';
 import { logFacets, logHistogram, searchLogs } from '../../api/logs';
+import { useNewest } from '../../api/newest';
 import { complete } from '../../api/query';
 import { formatTotal } from '../../model/format';
 import { addTerm, toggleTerm } from '../../model/query';
@@ -65,6 +66,7 @@ export function LogsPage() {
   ]);
   const logs = found.data?.pages.flatMap(page => page.items) ?? [];
   const first = found.data?.pages[0];
+  const newest = useNewest('logs', logs.length === 0 && found.isSuccess);
   const mistake = found.error instanceof ApiError && found.error.status === 400 ? found.error : undefined;
   const chosen = search.log;
 
@@ -157,7 +159,15 @@ export function LogsPage() {
                 <Failed what="The search failed" error={found.error} retry={() => void found.refetch()} />
               )
             ) : logs.length === 0 ? (
-              <Nothing what="logs" q={q} range={range} zone={zone} onQuery={setQuery} onRange={setRange} />
+              <Nothing
+                what="logs"
+                q={q}
+                range={range}
+                zone={zone}
+                onQuery={setQuery}
+                onRange={setRange}
+                newest={newest}
+              />
             ) : (
               <LogList
                 logs={logs}

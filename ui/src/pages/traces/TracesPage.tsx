@@ -1,11 +1,13 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { ApiError } from '../../api/client';
+import { useNewest } from '../../api/newest';
 import { complete } from '../../api/query';
 import { searchTraces, traceFacets, traceHeat } from '../../api/traces';
-import { formatTotal } from '../../model/format';
+import { formatTotal, plural } from '../../model/format';
+import { heatOf } from '../../model/heat';
 import { durationLiteral, replaceField, toggleTerm } from '../../model/query';
-import { writeInstant } from '../../model/time';
+import { nanosOfMillis, resolveRange, writeInstant } from '../../model/time';
 import { Facets } from '../../parts/Facets';
 import { HeatMap } from '../../parts/HeatMap';
 import { Icon } from '../../parts/Icon';
@@ -45,9 +47,27 @@ export function TracesPage() {
     enabled: heatOpen,
   });
 
+  // Where the server cannot count the whole result, the traces at hand are shown, and the title says so.
+  const shownHeat = useMemo(() => {
+    if (!heatOpen) return undefined;
+    if (heat.data) return heat.data;
+    if (!heat.isError || !found.data) return undefined;
+    const span = resolveRange(range, nanosOfMillis(found.dataUpdatedAt));
+    return {
+      span,
+      ...heatOf(
+        found.data.pages.flatMap(page => page.items),
+        span,
+        80,
+        24,
+      ),
+    };
+  }, [heatOpen, heat.data, heat.isError, found.data, found.dataUpdatedAt, range]);
+
   const setQuery = (next: string) => set({ q: next || undefined }, 'push');
   const traces = found.data?.pages.flatMap(page => page.items) ?? [];
   const first = found.data?.pages[0];
+  const newest = useNewest('spans', traces.length === 0 && found.isSuccess);
   const mistake = found.error instanceof ApiError && found.error.status === 400 ? found.error : undefined;
 
   return (
@@ -83,11 +103,11 @@ export function TracesPage() {
         </aside>
       )}
       <div className="search-main">
-        <div className="search-chart" data-open={heatOpen}>
-          {heatOpen && heat.data && heat.data.cells.length > 0 ? (
+        <div className="search-chart" data-open={heatOpen && (shownHeat ? shownHeat.cells.length > 0 : heat.isPending)}>
+          {shownHeat && shownHeat.cells.length > 0 ? (
             <HeatMap
-              title="Latency"
-              data={heat.data}
+              title={heat.data ? 'Latency' : `Latency of the ${plural(traces.length, 'trace')} below`}
+              data={shownHeat}
               zone={zone}
               onChoose={(from, to, shortest, longest) =>
                 set(
@@ -104,8 +124,6 @@ export function TracesPage() {
                 )
               }
             />
-          ) : heatOpen && heat.isError && !mistake ? (
-            <Failed what="No latency chart" error={heat.error} retry={() => void heat.refetch()} />
           ) : heatOpen && heat.isPending ? (
             <div className="chart-space" />
           ) : null}
@@ -134,7 +152,15 @@ export function TracesPage() {
             <Failed what="The search failed" error={found.error} retry={() => void found.refetch()} />
           )
         ) : traces.length === 0 ? (
-          <Nothing what="traces" q={q} range={range} zone={zone} onQuery={setQuery} onRange={setRange} />
+          <Nothing
+            what="traces"
+            q={q}
+            range={range}
+            zone={zone}
+            onQuery={setQuery}
+            onRange={setRange}
+            newest={newest}
+          />
         ) : (
           <TraceList
             traces={traces}
