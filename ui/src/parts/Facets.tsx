@@ -32,7 +32,7 @@ function Group({ facet, q, onToggle }: { facet: Facet; q: string; onToggle: (ter
   const rest = facet.values.length - shown.length;
   return (
     <section className="facet" aria-label={facet.field}>
-      <h3>{facet.field}</h3>
+      <h2>{facet.field}</h2>
       <ul>
         {shown.map(({ value, count }) => {
           const only = fieldTerm(facet.field, value);

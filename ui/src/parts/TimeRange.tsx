@@ -23,12 +23,12 @@ export function TimeRange({
   const said = describeRange(range, now, zone);
   return (
     <Popover
-      label={`Time range: ${said}, ${zoneName(zone, now)}`}
+      label="Time range"
       className="time-range"
       open={open}
       button={
         <>
-          <Icon name="clock" />
+          <Icon name="clock" label="Time range" />
           <span className="time-range-text">{said}</span>
           <span className="muted small">{zoneName(zone, now)}</span>
           <Icon name="down" size={12} />

@@ -54,7 +54,7 @@ export function Connect({ status, first = false }: { status: StatusWire; first?:
           </div>
           <dl className="endpoints">
             <Endpoint name="OTLP over HTTP" about="protobuf or JSON" value={target.http} />
-            <Endpoint name="OTLP over gRPC" about="the other protocol" value={target.grpc} />
+            <Endpoint name="OTLP over gRPC" about="protobuf" value={target.grpc} />
           </dl>
           {place !== 'here' && loopback && (
             <p className="connect-note">

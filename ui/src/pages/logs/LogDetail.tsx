@@ -91,9 +91,9 @@ export function LogDetail({
         {tab === 'fields' ? (
           <div className="log-fields">
             <Fields fields={log.attributes} onFilter={onFilter} />
-            <h3>Resource</h3>
+            <h2>Resource</h2>
             <Fields fields={log.resource} onFilter={onFilter} prefix="resource." />
-            <h3>Record</h3>
+            <h2>Record</h2>
             <Fields
               fields={{
                 severity: log.severity === 'unspecified' ? undefined : log.severity,

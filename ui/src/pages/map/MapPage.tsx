@@ -262,7 +262,7 @@ function EdgeTable({ edges }: { edges: EdgeWire[] }) {
     { key: 'p95', head: 'p95', num: true, by: edge => edge.p95_nano ?? 0, cell: edge => duration(edge.p95_nano) },
     {
       key: 'go',
-      head: '',
+      head: 'Go to',
       num: true,
       cell: edge => (
         <button

@@ -87,7 +87,7 @@ export function TraceList({
         <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
           {items.map(item => {
             const trace = traces[item.index]!;
-            const { shown, rest } = fitting(trace);
+            const { shown, rest } = fitting(trace, (scroller.current?.clientWidth ?? 1200) > 950 ? 34 : 18);
             return (
               <div
                 key={trace.id}
@@ -157,11 +157,11 @@ export function TraceList({
 }
 
 /** Names of services beside the root's, as many as fit whole; those with errors first. */
-function fitting(trace: TraceSummary): { shown: ServiceShare[]; rest: ServiceShare[] } {
+function fitting(trace: TraceSummary, letters: number): { shown: ServiceShare[]; rest: ServiceShare[] } {
   const others = trace.services
     .filter(one => one.name !== trace.service)
     .toSorted((a, b) => Number(b.errors > 0) - Number(a.errors > 0));
-  let room = 34;
+  let room = letters;
   const shown = others.filter((one, index) => {
     room -= one.name.length + 4;
     return index === 0 || room >= 0;
