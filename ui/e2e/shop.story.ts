@@ -270,3 +270,14 @@ test('1024 pixels and text at 200 % lose nothing', async ({ page }) => {
     expect(wider, `${path} at ${width}`).toBeLessThanOrEqual(0);
   }
 });
+
+test('a server that goes away is said, and what was shown stays', async ({ page }) => {
+  const other = await startServer();
+  await fetch(`${other.url}/api/v1/test-trace`, { method: 'POST' });
+  await page.goto(`${other.url}/traces`);
+  await expect(traceRows(page).first()).toBeVisible();
+  await other.stop();
+  await page.keyboard.press('r');
+  await expect(page.getByText('The server cannot be reached. What is shown may be old')).toBeVisible();
+  await expect(traceRows(page).first()).toBeVisible();
+});

@@ -13,6 +13,7 @@ import { carried, useRange } from '../state/url';
 import { LoginForm } from './LoginForm';
 import { Palette } from './Palette';
 import { Rail } from './Rail';
+import { ServerGone } from './ServerGone';
 import { ShortcutsHelp } from './ShortcutsHelp';
 import { TopBar } from './TopBar';
 
@@ -86,6 +87,7 @@ export function Shell() {
       </a>
       <Rail open={railOpen} />
       <TopBar pickTime={pickTime} onPalette={() => setDialog('palette')} onRefresh={refresh} onTheme={toggleTheme} />
+      <ServerGone />
       <main id="main" tabIndex={-1}>
         <Outlet />
       </main>
