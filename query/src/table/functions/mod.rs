@@ -10,17 +10,17 @@
 //! | `items` | `json_items(links)`: the items of a JSON array as a list, for `unnest` |
 //! | `known` | every function that may be called |
 
-pub mod attribute;
-pub mod number;
+pub(crate) mod attribute;
+pub(crate) mod number;
 
-pub mod match_text;
-pub mod time_bucket;
+pub(crate) mod match_text;
+pub(crate) mod time_bucket;
 
-pub mod severity;
+pub(crate) mod severity;
 
-pub mod items;
+pub(crate) mod items;
 
-pub mod known;
+pub(crate) mod known;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::DataType;
