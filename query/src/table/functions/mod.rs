@@ -8,6 +8,7 @@
 //! | `time_bucket` | `time_bucket('5m', time)` |
 //! | `severity` | `severity_name(severity_number)` |
 //! | `items` | `json_items(links)`: the items of a JSON array as a list, for `unnest` |
+//! | `member` | `json_member(link, 'attributes')`: a key as JSON |
 //! | `known` | every function that may be called |
 
 pub(crate) mod attribute;
@@ -19,6 +20,7 @@ pub(crate) mod time_bucket;
 pub(crate) mod severity;
 
 pub(crate) mod items;
+pub(crate) mod member;
 
 pub(crate) mod known;
 
