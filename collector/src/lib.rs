@@ -11,6 +11,7 @@
 //! | [`decode`] | protobuf or JSON bytes → Arrow rows; what is refused, and the words for it |
 //! | [`process`] | what is done to values at the door: redaction |
 //! | `admit` | bytes in flight: take, wait, or refuse |
+//! | [`cardinality`] | how many services and series one tenant may send |
 //! | `write` | decode → append → wait for durable → answer |
 //! | `status` | what arrived from whom, and what went wrong |
 
@@ -18,6 +19,7 @@ pub mod config;
 pub mod serve;
 
 mod admit;
+pub mod cardinality;
 pub mod decode;
 pub mod process;
 mod receive;
@@ -25,4 +27,4 @@ mod status;
 mod write;
 
 pub use config::Config;
-pub use serve::Collector;
+pub use serve::{Collector, Reporter};

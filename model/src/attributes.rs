@@ -213,10 +213,37 @@ pub struct Entries<'a> {
     pairs: bool,
 }
 
+/// What stands beside the attributes of a resource or scope in one object.
+const OWN: [&str; 5] = ["$dropped_attributes_count", "$entity_refs", "$name", "$schema_url", "$version"];
+
+/// The members of a resource's or scope's object: key, whether it is one of our own (`$name`, …), raw text of the value.
+pub fn members(text: &str) -> impl Iterator<Item = (Cow<'_, str>, bool, &str)> {
+    let mut entries = entries(text);
+    // As pairs, ours stand first and keys are as sent.
+    let mut leading = entries.pairs;
+    std::iter::from_fn(move || {
+        let (key, raw) = entries.as_written()?;
+        if entries.pairs {
+            leading &= OWN.contains(&&*key);
+            return Some((key, leading, raw));
+        }
+        let own = key.starts_with('$') && !key.starts_with("$$");
+        Some((undouble(key), own, raw))
+    })
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = (Cow<'a, str>, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
+        let (key, raw) = self.as_written()?;
+        Some((if self.pairs { key } else { undouble(key) }, raw))
+    }
+}
+
+impl<'a> Entries<'a> {
+    /// The next key without undoing a doubled `$`.
+    fn as_written(&mut self) -> Option<(Cow<'a, str>, &'a str)> {
         let reader = &mut self.reader;
         if reader.peek() == Some(b',') {
             reader.at += 1;
@@ -241,9 +268,8 @@ impl<'a> Iterator for Entries<'a> {
         let raw = &reader.text[start..reader.at];
         if self.pairs {
             reader.at += 1;
-            return Some((key, raw));
         }
-        Some((undouble(key), raw))
+        Some((key, raw))
     }
 }
 

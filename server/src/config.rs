@@ -31,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     pub(crate) collector: hopline_collector::Config,
     pub(crate) storage: hopline_storage::Config,
+    pub(crate) query: hopline_query::Config,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -61,6 +62,7 @@ impl Default for Config {
             tls: Tls::default(),
             collector: Default::default(),
             storage: Default::default(),
+            query: Default::default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `doors` | sockets: bind with words, TLS, the page's HTTP server |
 //! | `assets` | the embedded page |
 //! | `login` | the page's session cookie |
+//! | `test_trace` | a small trace that the server sends itself through its own door |
 //! | `commands` | one file per command |
 //! | `client` | the API as the commands ask it |
 //! | `print` | answers as table, JSON, lines, CSV and waterfall |
@@ -23,6 +24,7 @@ mod doors;
 mod login;
 mod print;
 mod start;
+mod test_trace;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -5,11 +5,12 @@
 
 use crate::config::Config;
 use crate::doors::{self, HttpDoor};
-use crate::{assets, login, print};
+use crate::{assets, login, print, test_trace};
 use anyhow::{Context, Result};
 use axum::Router;
-use hopline_collector::Collector;
+use hopline_collector::{Collector, Reporter};
 use hopline_model::{Clock, SystemClock};
+use hopline_query::{IngestReport, Query};
 use hopline_storage::Storage;
 use hopline_storage::objects::OsFiles;
 use serde_json::json;
@@ -29,11 +30,16 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let clock = SystemClock::new();
     let storage = open_storage(&config, clock.clone()).await?;
 
-    let router = with_page(Router::new(), &auth, tls.is_some());
-    let http = HttpDoor::open(http_listener, tls.clone(), router)?;
-    let collector = Collector::start(config.collector.clone(), storage.clone(), auth, clock, grpc_listener, otlp_listener, tls)
-        .context("cannot start the OTLP doors")?;
+    let collector =
+        Collector::start(config.collector.clone(), storage.clone(), auth.clone(), clock.clone(), grpc_listener, otlp_listener, tls.clone())
+            .context("cannot start the OTLP doors")?;
     let (otlp_grpc, otlp_http) = (collector.grpc_address(), collector.http_address());
+    let doors =
+        hopline_query::Doors { otlp_grpc: otlp_grpc.to_string(), otlp_http: otlp_http.to_string(), http: http_listener.local_addr()?.to_string() };
+    let ingest = Arc::new(Ingest(collector.reporter()));
+    let query = Query::new(config.query.clone(), storage.clone(), auth.clone(), clock, ingest, doors);
+    let api = query.router().merge(test_trace::router(otlp_http, tls.is_some()));
+    let http = HttpDoor::open(http_listener, tls.clone(), with_page(api, &auth, tls.is_some()))?;
     say_ready(otlp_grpc, otlp_http, http.address);
     tracing::info!(%otlp_grpc, %otlp_http, http = %http.address, data_dir = %config.data_dir.display(), ready_ms = began.elapsed().as_millis() as u64, "ready");
 
@@ -45,6 +51,20 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
             tracing::warn!("ended at once: the next start reads the log again, nothing is lost");
             std::process::exit(130);
         }
+    }
+}
+
+/// The collector's report, as the API shows it.
+#[derive(Debug)]
+struct Ingest(Reporter);
+
+impl IngestReport for Ingest {
+    fn status(&self) -> serde_json::Value {
+        self.0.status()
+    }
+
+    fn metrics(&self, out: &mut String) {
+        self.0.metrics(out);
     }
 }
 

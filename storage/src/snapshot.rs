@@ -1,7 +1,9 @@
 //! What one query sees: rows in memory and blocks, as they were at one instant.
 
 use crate::block::Block;
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::UInt64Type;
+use hopline_model::schema::column;
 use hopline_model::{Signal, TenantId, UnixNanos};
 use std::sync::Arc;
 
@@ -14,6 +16,14 @@ pub struct Chunk {
     pub time_max: UnixNanos,
     /// When the newest of its requests was received; partition times of its rows go by it.
     pub received: UnixNanos,
+}
+
+impl Chunk {
+    /// Rows come in the order of their entries, so the last one's seq is the largest.
+    pub fn seq_max(&self) -> Option<u64> {
+        let seqs = self.rows.column_by_name(column::SEQ)?.as_primitive_opt::<UInt64Type>()?;
+        seqs.values().last().copied()
+    }
 }
 
 /// A consistent view of one tenant: every acknowledged row stands in exactly one chunk or block.
@@ -31,6 +41,19 @@ pub struct Snapshot {
 impl Snapshot {
     pub fn chunks(&self, signal: Signal) -> &[Chunk] {
         &self.chunks[usize::from(signal.code()) - 1]
+    }
+
+    /// The newest row's seq; `None` without rows.
+    pub fn seq_max(&self, signal: Signal) -> Option<u64> {
+        let live = self.chunks(signal).iter().filter_map(Chunk::seq_max);
+        live.chain(self.blocks(signal).map(|block| block.meta.seq_max)).max()
+    }
+
+    /// The same view without what holds no row newer than `seq`: for tails.
+    pub fn newer_than(&self, seq: u64) -> Self {
+        let chunks = self.chunks.clone().map(|chunks| Arc::new(chunks.iter().filter(|chunk| chunk.seq_max() > Some(seq)).cloned().collect()));
+        let blocks = Arc::new(self.blocks.iter().filter(|block| block.meta.seq_max > seq).cloned().collect());
+        Self { chunks, blocks, ..self.clone() }
     }
 
     pub fn blocks(&self, signal: Signal) -> impl Iterator<Item = &Arc<Block>> {

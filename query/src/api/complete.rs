@@ -1,0 +1,137 @@
+//! `/api/v1/complete`: what may be typed next in the query box: fields by use, values by count, only such as can match.
+
+use super::caller::Caller;
+use super::json::Object;
+use super::params::Params;
+use super::reply::{array, json};
+use crate::Query;
+use crate::error::{Error, Result};
+use crate::language::complete::{self, What};
+use crate::language::{self, Target};
+use crate::plan::logs::frequent_keys;
+use axum::extract::State;
+use axum::response::Response;
+use hopline_model::Signal;
+use hopline_storage::scan::{Order, Predicate, ScanRequest};
+use std::sync::Arc;
+
+/// Suggestions of one answer.
+const ITEMS_MAX: usize = 50;
+/// Values looked at for one field.
+const VALUES_MAX: usize = 500;
+/// Attribute keys suggested beside the built-in fields.
+const KEYS_MAX: usize = 100;
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct CompleteParams {
+    q: String,
+    pos: Option<usize>,
+    signal: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+struct Item {
+    insert: String,
+    label: String,
+    kind: &'static str,
+    count: Option<u64>,
+    about: Option<String>,
+}
+
+pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<CompleteParams>) -> Result<Response> {
+    let (target, signal) = match params.signal.as_deref() {
+        None | Some("" | "traces") => (Target::Traces, Signal::Spans),
+        Some("spans") => (Target::Spans, Signal::Spans),
+        Some("logs") => (Target::Logs, Signal::Logs),
+        Some("metrics") => (Target::Metrics, Signal::Metrics),
+        Some(other) => return Err(Error::Invalid(format!("signal is traces, spans, logs or metrics, not `{other}`"))),
+    };
+    let pos = params.pos.unwrap_or(params.q.len());
+    let place = complete::context(&params.q, pos);
+    let range = super::params::range(params.from.as_deref(), params.to.as_deref(), query.clock.now())?;
+    // The rest of the query narrows what is suggested; while it cannot be read, everything may match.
+    let rest = language::compile(&place.rest, if signal == Signal::Spans { Target::Spans } else { target })
+        .map_or(Predicate::All, crate::plan::rows::predicate);
+    let snapshot = query.snapshot(&caller.tenant);
+    let (from, to) = (place.from, place.to);
+    let items = query
+        .runner
+        .run(move |cancel| {
+            let request = ScanRequest { range, predicate: rest.clone(), columns: Vec::new(), order: Order::Any, cancel: cancel.clone(), ..ScanRequest::all(signal) };
+            Ok(match place.what {
+                What::Field { prefix } => {
+                    let keys = frequent_keys(&snapshot, signal, &rest, range, KEYS_MAX, cancel)?;
+                    fields(target, &prefix, &keys)
+                }
+                What::Value { field, prefix, .. } => {
+                    let (values, _) = match complete::values_column(&field, target) {
+                        Some(column) => snapshot.values(&request, &column, VALUES_MAX)?,
+                        // Such a field has no values that could be listed.
+                        None => Default::default(),
+                    };
+                    values_of(target, &field, &prefix, values)
+                }
+                What::Nothing => Vec::new(),
+                What::Keyword => ["AND", "OR", "NOT"]
+                    .map(|word| Item { insert: format!("{word} "), label: word.into(), kind: "keyword", count: None, about: None })
+                    .into_iter()
+                    .collect(),
+            })
+        })
+        .await?;
+    let items: Vec<String> = items.iter().take(ITEMS_MAX).map(item_json).collect();
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.uint("from", from as u64);
+    object.uint("to", to as u64);
+    object.raw("items", &array(&items));
+    object.end();
+    Ok(json(out))
+}
+
+fn fields(target: Target, prefix: &str, keys: &[String]) -> Vec<Item> {
+    let folded = prefix.to_lowercase();
+    let known = complete::fields(target)
+        .map(|field| (field.name.to_owned(), Some(field.about.to_owned())))
+        .chain(keys.iter().map(|key| (key.clone(), None)));
+    let mut items: Vec<Item> = known
+        .filter(|(name, _)| name.to_lowercase().contains(&folded))
+        .map(|(name, about)| Item { insert: format!("{}:", complete::field_text(&name, target)), label: name, kind: "field", count: None, about })
+        .collect();
+    items.sort_by_key(|item| !item.label.to_lowercase().starts_with(&folded));
+    items
+}
+
+fn values_of(target: Target, field: &str, prefix: &str, values: Vec<(String, u64)>) -> Vec<Item> {
+    let folded = prefix.to_lowercase();
+    let classes = target == Target::Logs && field == "severity";
+    let mut texts: Vec<(String, u64)> = Vec::new();
+    for (value, count) in values {
+        let value = if classes { super::severity(value.parse().unwrap_or(0)).to_owned() } else { value };
+        match texts.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, sum)) => *sum += count,
+            None => texts.push((value, count)),
+        }
+    }
+    texts
+        .into_iter()
+        .filter(|(value, _)| value.to_lowercase().contains(&folded))
+        .map(|(value, count)| Item { insert: format!("{} ", complete::value_text(&value)), label: value, kind: "value", count: Some(count), about: None })
+        .collect()
+}
+
+fn item_json(item: &Item) -> String {
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.text("insert", &item.insert);
+    object.text("label", &item.label);
+    object.text("kind", item.kind);
+    if let Some(count) = item.count {
+        object.uint("count", count);
+    }
+    object.optional("about", item.about.as_deref());
+    object.end();
+    out
+}

@@ -1,0 +1,178 @@
+//! `/api/v1/logs…`: list, histogram, facets, context.
+
+use super::caller::Caller;
+use super::json::Object;
+use super::params::{ListParams, Params, RANGE_DEFAULT_NANO};
+use super::reply::{List, array};
+use super::spans;
+use crate::Query;
+use crate::error::{Error, Result};
+use crate::language::{self, Target};
+use crate::plan::{logs as plan, patterns};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hopline_model::{Seq, Signal, UnixNanos};
+use hopline_storage::scan::Predicate;
+use std::sync::Arc;
+
+pub(crate) async fn list(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+    spans::newest(&query, &caller, &headers, params, Signal::Logs, Target::Logs).await
+}
+
+/// Buckets a histogram may have.
+const BUCKETS_MAX: usize = 2000;
+
+pub(crate) async fn histogram(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
+    let compiled = language::compile(&params.q, Target::Logs)?;
+    let now = query.clock.now();
+    let range = params.range(now)?;
+    let buckets = params.buckets.unwrap_or(60);
+    if !(1..=BUCKETS_MAX).contains(&buckets) {
+        return Err(Error::Invalid(format!("buckets is a number from 1 to {BUCKETS_MAX}, not {buckets}")));
+    }
+    // Without an upper bound the histogram goes by the present; newer rows still have their buckets.
+    let end = if range.end == UnixNanos::MAX { now.max(range.start.saturating_add(RANGE_DEFAULT_NANO / 60)) } else { range.end };
+    let bucket_nano = plan::bucket_nano(range.start.0, end.0, buckets);
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let predicate = crate::plan::rows::predicate(compiled);
+    let (found, stats) = query.runner.run(move |cancel| plan::histogram(&snapshot, predicate, range, bucket_nano, cancel)).await?;
+    list.note(&stats);
+    let mut total = 0;
+    for (time, classes) in &found {
+        let mut item = String::with_capacity(96);
+        let mut object = Object::new(&mut item);
+        object.time("time", UnixNanos(*time));
+        let mut counts = Object::new(object.value("counts"));
+        for (class, rows) in classes {
+            total += rows;
+            counts.uint(class, *rows);
+        }
+        counts.end();
+        object.end();
+        list.items.push(item);
+    }
+    list.total = super::traces::exact(total);
+    list.more.push(("bucket_nano", bucket_nano.to_string()));
+    Ok(list.reply(super::reply::Format::Json))
+}
+
+/// Facets one question may name.
+pub(crate) const FACETS_MAX: usize = 32;
+/// Attribute keys that are facets by themselves.
+const KEYS_MAX: usize = 6;
+
+pub(crate) async fn facets(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
+    let compiled = language::compile(&params.q, Target::Logs)?;
+    let predicate = crate::plan::rows::predicate(compiled);
+    let fields = match params.fields(FACETS_MAX) {
+        Some(fields) => fields,
+        None => {
+            let (snapshot, range, asked) = (query.snapshot(&caller.tenant), params.range(query.clock.now())?, predicate.clone());
+            let keys = query.runner.run(move |cancel| plan::frequent_keys(&snapshot, Signal::Logs, &asked, range, KEYS_MAX, cancel)).await?;
+            ["service", "severity", "env", "version"].into_iter().map(str::to_owned).chain(keys).collect()
+        }
+    };
+    facets_of(&query, &caller, &params, Signal::Logs, predicate, fields).await
+}
+
+pub(crate) async fn facets_of(query: &Query, caller: &Caller, params: &ListParams, signal: Signal, predicate: Predicate, fields: Vec<String>) -> Result<Response> {
+    let range = params.range(query.clock.now())?;
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let (facets, stats) = query.runner.run(move |cancel| plan::facets(&snapshot, signal, &predicate, range, &fields, cancel)).await?;
+    list.note(&stats);
+    for facet in facets {
+        let mut item = String::with_capacity(256);
+        let mut object = Object::new(&mut item);
+        object.text("field", &facet.field);
+        let values: Vec<String> = facet
+            .values
+            .iter()
+            .map(|(value, count)| {
+                let mut out = String::new();
+                let mut object = Object::new(&mut out);
+                object.text("value", value);
+                object.uint("count", *count);
+                object.end();
+                out
+            })
+            .collect();
+        object.raw("values", &array(&values));
+        object.bool("more", facet.more);
+        object.end();
+        list.items.push(item);
+    }
+    Ok(list.reply(super::reply::Format::Json))
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct ContextParams {
+    id: String,
+    time: Option<String>,
+    before: Option<usize>,
+    after: Option<usize>,
+    same: Option<String>,
+}
+
+pub(crate) async fn context(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ContextParams>) -> Result<Response> {
+    let seq = params.id.parse().map(Seq).map_err(|_| Error::Invalid(format!("id: `{}` is no id of a log record: take `id` from a list of logs", params.id)))?;
+    let near = params.time.as_deref().filter(|text| !text.is_empty()).map(|text| super::params::time("time", text, query.clock.now())).transpose()?;
+    let max = query.config.items_max;
+    let (before, after) = (super::params::limit(params.before, 20, max)?, super::params::limit(params.after, 20, max)?);
+    let same_service = match params.same.as_deref() {
+        None | Some("" | "service") => true,
+        Some("all") => false,
+        Some(other) => return Err(Error::Invalid(format!("same is `service` or `all`, not `{other}`"))),
+    };
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let (batches, at, stats) = query.runner.run(move |cancel| plan::context(&snapshot, seq, near, before, after, same_service, cancel)).await?;
+    list.note(&stats);
+    list.items = spans::items(Signal::Logs, &batches);
+    list.more.push(("index", at.to_string()));
+    Ok(list.reply(super::reply::Format::Json))
+}
+
+/// Patterns of one answer.
+const PATTERNS_DEFAULT: usize = 50;
+
+pub(crate) async fn patterns(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
+    let predicate = crate::plan::rows::predicate(language::compile(&params.q, Target::Logs)?);
+    let range = params.range(query.clock.now())?;
+    let limit = super::params::limit(params.limit, PATTERNS_DEFAULT, query.config.items_max)?;
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let (found, samples) = query
+        .runner
+        .run(move |cancel| {
+            let found = patterns::patterns(&snapshot, predicate, range, limit, cancel)?;
+            let seqs: Vec<u64> = found.items.iter().map(|pattern| pattern.sample_seq).collect();
+            let samples = patterns::samples(&snapshot, range, &seqs, cancel)?;
+            Ok((found, samples))
+        })
+        .await?;
+    list.note(&found.stats);
+    if found.rows >= patterns::ROWS_MAX {
+        list.complete = false;
+        list.warnings.push(format!("patterns of the newest {} records: narrow the range or the query for older ones", patterns::ROWS_MAX));
+    }
+    for pattern in &found.items {
+        let mut item = String::with_capacity(512);
+        let mut object = Object::new(&mut item);
+        object.text("pattern", &pattern.template);
+        object.uint("count", pattern.count);
+        object.time("first", pattern.first);
+        object.time("last", pattern.last);
+        object.text("severity", super::severity(pattern.severity_number));
+        if let Some(sample) = samples.iter().find(|log| log.seq.0 == pattern.sample_seq) {
+            object.raw("sample", &super::wire::log(sample));
+        }
+        object.end();
+        list.items.push(item);
+    }
+    list.more.push(("rows", found.rows.to_string()));
+    Ok(list.reply(super::reply::Format::Json))
+}

@@ -1,0 +1,50 @@
+//! The HTTP API: routes, parameters, JSON shapes, status codes. Nothing here knows how an answer is found (`plan`, `table`).
+//!
+//! | file | what |
+//! |---|---|
+//! | `routes` | one table: path, handler, parameters; the router and the OpenAPI document are made from it |
+//! | `params` | time ranges, limits, cursors as they are typed |
+//! | `caller` | who asks: token, tenant, scope |
+//! | `reply` | lists, formats, errors as problem JSON (RFC 9457) |
+//! | `json` `wire` | how rows look to a client |
+//! | `format` | record batches as JSON, NDJSON, CSV, Arrow, Parquet |
+//! | `otlp` | rows back to OTLP protobuf |
+//! | `traces` `tree` `follow` `spans` `logs` `services` `map` `status` `tail` `complete` `sql` | the endpoints |
+//! | `openapi` | the document and its page |
+//! | `counters` | what `/metrics` says of questions |
+
+mod routes;
+
+pub(crate) mod params;
+
+mod caller;
+
+pub(crate) mod reply;
+
+pub(crate) mod json;
+
+mod wire;
+
+pub(crate) mod format;
+
+mod otlp;
+
+mod logs;
+mod services;
+mod spans;
+mod sql;
+mod status;
+mod tail;
+mod traces;
+mod complete;
+mod follow;
+mod map;
+mod tree;
+
+mod openapi;
+
+pub(crate) mod counters;
+
+pub(crate) use routes::router;
+pub(crate) use traces::unknown as unknown_trace;
+pub(crate) use wire::severity;

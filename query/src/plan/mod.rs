@@ -1,0 +1,37 @@
+//! The questions, over one snapshot: blocking code, called through [`crate::run`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `columns` | cells of scanned batches |
+//! | `summary` | what a list says of a trace |
+//! | `traces` | trace search: which traces match, newest first; one trace |
+//! | `rows` | spans and logs as lists: newest first, total, cursor |
+//! | `logs` | histogram, facets, context |
+//! | `patterns` | bodies that differ only in numbers and ids |
+//! | `services` | the catalogue from telemetry |
+//! | `one` | one trace analysed: tree, hops, critical path |
+//! | `why` | its verdict, against requests of the same kind |
+//! | `edges` | calls between services: dependencies, map, the usual |
+//! | `quantiles` | durations in buckets of 1 %: p50, p95, p99 |
+
+pub(crate) mod columns;
+
+pub(crate) mod summary;
+
+pub(crate) mod traces;
+
+pub(crate) mod rows;
+
+pub(crate) mod logs;
+
+pub(crate) mod patterns;
+
+pub(crate) mod quantiles;
+
+pub(crate) mod services;
+
+pub(crate) mod one;
+
+pub(crate) mod edges;
+
+pub(crate) mod why;

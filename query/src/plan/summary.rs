@@ -1,0 +1,70 @@
+//! What a list says of a trace: `trace/` sums it up, this asks for its columns and writes it.
+
+use crate::api::json::Object;
+use arrow::array::RecordBatch;
+use hopline_model::TraceId;
+use hopline_model::schema::column;
+use hopline_storage::scan::Column;
+use hopline_trace::{Summary, Trace};
+use std::collections::HashMap;
+
+/// The columns a summary needs.
+pub(crate) fn columns() -> Vec<Column> {
+    [
+        column::SEQ,
+        column::TRACE_ID,
+        column::SPAN_ID,
+        column::PARENT_SPAN_ID,
+        column::START_TIME,
+        column::DURATION_NANO,
+        column::NAME,
+        column::SERVICE_NAME,
+        column::STATUS_CODE,
+    ]
+    .map(Column::Fixed)
+    .to_vec()
+}
+
+/// Summaries of all traces of some batches.
+pub(crate) fn summaries(batches: &[RecordBatch]) -> HashMap<TraceId, Summary> {
+    Trace::split(batches).iter().filter_map(Summary::of).map(|summary| (summary.trace_id, summary)).collect()
+}
+
+/// The members of a summary; `matched`: spans that matched the search.
+pub(crate) fn write(summary: &Summary, matched: Option<u64>, object: &mut Object<'_>) {
+    object.text("trace_id", &summary.trace_id.to_string());
+    if let Some(root) = &summary.root {
+        object.text("root_service", &root.service);
+        object.text("root_name", &root.name);
+        object.text("root_span_id", &root.span_id.to_string());
+        object.text("root_status", root.status.name());
+    }
+    object.time("start_time", summary.start);
+    object.int("duration_nano", summary.duration_nano());
+    object.uint("span_count", summary.span_count);
+    object.uint("error_count", summary.error_count);
+    let out = object.value("services");
+    out.push('[');
+    for (at, service) in summary.services_by_spans().iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        let mut object = Object::new(out);
+        object.text("name", &service.name);
+        object.uint("spans", service.spans);
+        object.uint("errors", service.errors);
+        object.end();
+    }
+    out.push(']');
+    if let Some(matched) = matched {
+        object.uint("matched_spans", matched);
+    }
+}
+
+pub(crate) fn json(summary: &Summary, matched: Option<u64>) -> String {
+    let mut out = String::with_capacity(384);
+    let mut object = Object::new(&mut out);
+    write(summary, matched, &mut object);
+    object.end();
+    out
+}

@@ -1,0 +1,277 @@
+//! Trace search: which traces match, newest first.
+//!
+//! A trace matches when a matching span starts in the range (for `{…} {…}`: one for each); the order is by (trace start, id). One
+//! pass over the matching spans gives every matching trace with its latest possible start, so the total is exact; summaries are
+//! read only for as many traces as the page needs, newest candidates first: no trace further down can start later than
+//! the first of its own matching spans.
+
+use super::columns;
+use super::summary;
+use crate::api::params::{bad_cursor, decode_cursor, encode_cursor};
+use crate::api::reply::Total;
+use crate::error::{Error, Result};
+use crate::language::{Compiled, TraceFacts};
+use hopline_model::schema::column;
+use hopline_model::{Signal, TimeRange, TraceId, UnixNanos};
+use hopline_storage::Snapshot;
+use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanStats};
+use hopline_trace::Summary;
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+/// Traces whose summaries are read at once.
+const RESOLVE_MAX: usize = 256;
+const RESOLVE_MIN: usize = 16;
+/// Traces seen but not yet listed that a cursor carries; with more, the next page finds them anew.
+const CARRIED_MAX: usize = 64;
+
+pub(crate) struct Search {
+    pub(crate) compiled: Compiled,
+    pub(crate) range: TimeRange,
+    pub(crate) limit: usize,
+    pub(crate) cursor: Option<String>,
+    /// `query.traces_max`
+    pub(crate) traces_max: usize,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Each with how many of its spans match.
+    pub(crate) traces: Vec<(Summary, u64)>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) total: Option<Total>,
+    pub(crate) stats: ScanStats,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A trace with a matching span.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    /// Start of its first matching span: the trace starts then or before.
+    first: UnixNanos,
+    matched: u64,
+}
+
+pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Result<Found> {
+    let mut found = Found::default();
+    let after = asked.cursor.as_deref().map(Cursor::decode).transpose()?;
+    let mut all: Option<HashMap<TraceId, Candidate>> = None;
+    for predicate in &asked.compiled.rows {
+        let matching = candidates(snapshot, predicate, asked, cancel, &mut found)?;
+        all = Some(match all {
+            None => matching,
+            Some(before) => both(before, &matching),
+        });
+    }
+    let all = all.unwrap_or_default();
+    let whole = all.len() as u64;
+    let mut order: Vec<(UnixNanos, TraceId)> = all.iter().map(|(id, candidate)| (candidate.first, *id)).collect();
+    order.sort_unstable_by(|a, b| b.cmp(a));
+    if let Some(after) = &after {
+        order.retain(|(first, id)| after.may_hold(*first, *id));
+    }
+    let mut listed: Vec<(Summary, u64)> = Vec::new();
+    let mut at = 0;
+    let mut kept = 0u64;
+    let enough = |listed: &[(Summary, u64)], at: usize| {
+        // The page is settled when its last trace starts after everything that is still unread could.
+        listed.len() > asked.limit
+            && order.get(at).is_none_or(|(first, id)| {
+                let mut starts: Vec<_> = listed.iter().map(|(summary, _)| (summary.start, summary.trace_id)).collect();
+                starts.sort_unstable_by(|a, b| b.cmp(a));
+                starts[asked.limit] >= (*first, *id)
+            })
+    };
+    while at < order.len() && !enough(&listed, at) {
+        // A handful at least: each reading looks into every block.
+        let step = (asked.limit + 1 - listed.len().min(asked.limit)).clamp(RESOLVE_MIN, RESOLVE_MAX);
+        let ids: Vec<TraceId> = order[at..order.len().min(at + step)].iter().map(|(_, id)| *id).collect();
+        at += ids.len();
+        let summaries = resolve(snapshot, ids, cancel, &mut found.stats)?;
+        for (id, summary) in summaries {
+            let holds = asked.compiled.trace.as_ref().is_none_or(|condition| condition.holds(&facts(&summary)));
+            if holds {
+                kept += 1;
+                if after.as_ref().is_none_or(|after| (summary.start, id) < (after.start, after.id)) {
+                    let matched = all.get(&id).map_or(0, |candidate| candidate.matched);
+                    listed.push((summary, matched));
+                }
+            }
+        }
+    }
+    listed.sort_unstable_by_key(|(summary, _)| std::cmp::Reverse((summary.start, summary.trace_id)));
+    found.total = Some(match &asked.compiled.trace {
+        None => Total { value: whole, exact: found.warnings.is_empty() },
+        // Conditions on whole traces are known only of those that were read.
+        Some(_) => Total { value: kept, exact: at == order.len() && after.is_none() },
+    });
+    if listed.len() > asked.limit || at < order.len() {
+        let rest = listed.split_off(asked.limit.min(listed.len()));
+        if let Some((last, _)) = listed.last() {
+            let carried: Vec<TraceId> = rest.iter().map(|(summary, _)| summary.trace_id).collect();
+            // What lies below the place reached is found again by its time.
+            let reached = order.get(at).map_or(UnixNanos::MIN, |(first, _)| *first);
+            found.cursor = Some(Cursor { start: last.start, id: last.trace_id, reached, carried }.encode());
+        }
+    }
+    found.traces = listed;
+    Ok(found)
+}
+
+fn facts(summary: &Summary) -> TraceFacts<'_> {
+    TraceFacts {
+        start: summary.start,
+        duration_nano: summary.duration_nano(),
+        span_count: summary.span_count,
+        error_count: summary.error_count,
+        service_count: summary.services.len() as u64,
+        root_service: summary.root.as_ref().map(|root| root.service.as_str()),
+        root_name: summary.root.as_ref().map(|root| root.name.as_str()),
+    }
+}
+
+/// Every trace with a span that matches.
+fn candidates(snapshot: &Snapshot, predicate: &Predicate, asked: &Search, cancel: &Cancel, found: &mut Found) -> Result<HashMap<TraceId, Candidate>> {
+    let request = ScanRequest {
+        signal: Signal::Spans,
+        range: asked.range,
+        predicate: predicate.clone(),
+        columns: vec![Column::Fixed(column::TRACE_ID), Column::Fixed(column::START_TIME)],
+        order: Order::Any,
+        limit: None,
+        after: None,
+        cancel: cancel.clone(),
+    };
+    let mut traces: HashMap<TraceId, Candidate> = HashMap::new();
+    let mut over = false;
+    let stats = snapshot.scan(&request, &mut |batch| {
+        let starts = columns::times(&batch, column::START_TIME);
+        for (row, start) in starts.iter().enumerate() {
+            let Some(id) = columns::trace_id(&batch, column::TRACE_ID, row) else { continue };
+            if let Some(candidate) = traces.get_mut(&id) {
+                candidate.first = candidate.first.min(UnixNanos(*start));
+                candidate.matched += 1;
+            } else if traces.len() < asked.traces_max {
+                traces.insert(id, Candidate { first: UnixNanos(*start), matched: 1 });
+            } else {
+                over = true;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if over {
+        found.warnings.push(format!("more than {} traces match: narrow the range or the query, or raise query.traces_max", asked.traces_max));
+    }
+    merge_stats(&mut found.stats, stats);
+    Ok(traces)
+}
+
+/// Traces in both; counts add up.
+fn both(mut a: HashMap<TraceId, Candidate>, b: &HashMap<TraceId, Candidate>) -> HashMap<TraceId, Candidate> {
+    a.retain(|id, candidate| match b.get(id) {
+        Some(other) => {
+            candidate.first = candidate.first.min(other.first);
+            candidate.matched += other.matched;
+            true
+        }
+        None => false,
+    });
+    a
+}
+
+/// The summaries of some traces, whole, wherever their spans are.
+pub(crate) fn resolve(snapshot: &Snapshot, ids: Vec<TraceId>, cancel: &Cancel, stats: &mut ScanStats) -> Result<HashMap<TraceId, Summary>> {
+    let request = ScanRequest {
+        signal: Signal::Spans,
+        range: TimeRange::ALL,
+        predicate: Predicate::TraceIds(ids),
+        columns: summary::columns(),
+        order: Order::Any,
+        limit: None,
+        after: None,
+        cancel: cancel.clone(),
+    };
+    let (batches, read) = snapshot.collect(&request)?;
+    merge_stats(stats, read);
+    Ok(summary::summaries(&batches))
+}
+
+pub(crate) fn merge_stats(into: &mut ScanStats, other: ScanStats) {
+    into.blocks = into.blocks.max(other.blocks);
+    into.blocks_pruned = into.blocks_pruned.max(other.blocks_pruned);
+    into.rows_scanned += other.rows_scanned;
+    into.rows_matched += other.rows_matched;
+    into.bytes_read += other.bytes_read;
+    for damaged in other.damaged {
+        if !into.damaged.contains(&damaged) {
+            into.damaged.push(damaged);
+        }
+    }
+}
+
+/// Where a page ended: the last trace listed, how far the candidates were read, and those read but not listed.
+///
+/// ```text
+/// ┌──────────┬──────────┬────────────┬──────────────────┐
+/// │ start i64│ id 16 B  │ reached i64│ carried n × 16 B │  big-endian; all 0xff instead of carried: too many, look again
+/// └──────────┴──────────┴────────────┴──────────────────┘
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+struct Cursor {
+    start: UnixNanos,
+    id: TraceId,
+    reached: UnixNanos,
+    carried: Vec<TraceId>,
+}
+
+impl Cursor {
+    /// Whether a candidate can stand behind this place.
+    fn may_hold(&self, first: UnixNanos, id: TraceId) -> bool {
+        first <= self.reached || self.carried.contains(&id)
+    }
+
+    fn encode(self) -> String {
+        let mut bytes = self.start.0.to_be_bytes().to_vec();
+        bytes.extend(self.id.0);
+        let carried: HashSet<TraceId> = self.carried.into_iter().collect();
+        if carried.len() > CARRIED_MAX {
+            // Everything is looked at again; the order itself leaves out what was listed.
+            bytes.extend(i64::MAX.to_be_bytes());
+            return encode_cursor(&bytes);
+        }
+        bytes.extend(self.reached.0.to_be_bytes());
+        carried.iter().for_each(|id| bytes.extend(id.0));
+        encode_cursor(&bytes)
+    }
+
+    fn decode(text: &str) -> Result<Self> {
+        let bytes = decode_cursor(text)?;
+        if bytes.len() < 32 || bytes.len() > 32 + CARRIED_MAX * 16 || !bytes.len().is_multiple_of(16) {
+            return Err(bad_cursor());
+        }
+        let number = |from: usize| -> Result<i64, Error> { Ok(i64::from_be_bytes(bytes[from..from + 8].try_into().map_err(|_| bad_cursor())?)) };
+        let id = |part: &[u8]| -> Result<TraceId, Error> { Ok(TraceId(part.try_into().map_err(|_| bad_cursor())?)) };
+        Ok(Self {
+            start: UnixNanos(number(0)?),
+            id: id(&bytes[8..24])?,
+            reached: UnixNanos(number(24)?),
+            carried: bytes[32..].chunks_exact(16).map(id).collect::<Result<_>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_round_trip() {
+        let cursor = || Cursor { start: UnixNanos(-5), id: TraceId([7; 16]), reached: UnixNanos(9), carried: vec![TraceId([1; 16])] };
+        assert_eq!(Cursor::decode(&cursor().encode()).unwrap(), cursor());
+        let many = Cursor { carried: (1..=100).map(|n| TraceId([n; 16])).collect(), ..cursor() };
+        let seen = Cursor::decode(&many.encode()).unwrap();
+        assert!(seen.may_hold(UnixNanos(i64::MAX), TraceId([200; 16])));
+        assert!(Cursor::decode("AAAA").is_err());
+    }
+}
