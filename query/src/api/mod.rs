@@ -26,15 +26,15 @@ mod wire;
 
 mod otlp;
 
+mod complete;
+mod follow;
 mod logs;
+mod map;
 mod services;
 mod spans;
 mod status;
 mod tail;
 mod traces;
-mod complete;
-mod follow;
-mod map;
 mod tree;
 
 mod openapi;

@@ -18,7 +18,9 @@ pub(crate) async fn status(State(query): State<Arc<Query>>, caller: Caller) -> R
     let complete = snapshot.complete;
     let newest = query
         .runner
-        .run(move |_| Ok([Signal::Spans, Signal::Logs, Signal::Metrics].map(|signal| super::traces::newest(&snapshot, signal).map(|time| time.to_string()))))
+        .run(move |_| {
+            Ok([Signal::Spans, Signal::Logs, Signal::Metrics].map(|signal| super::traces::newest(&snapshot, signal).map(|time| time.to_string())))
+        })
         .await?;
     let value = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -87,7 +89,8 @@ pub(crate) async fn settle(State(query): State<Arc<Query>>, _operator: Operator)
 
 pub(crate) async fn verify(State(query): State<Arc<Query>>, _operator: Operator) -> Result<Response> {
     let storage = query.storage.clone();
-    let verified = tokio::task::spawn_blocking(move || storage.verify()).await.map_err(|error| Error::Internal(format!("verifying broke off: {error}")))?;
+    let verified =
+        tokio::task::spawn_blocking(move || storage.verify()).await.map_err(|error| Error::Internal(format!("verifying broke off: {error}")))?;
     let text = serde_json::to_string(&verified).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(json(text))
 }

@@ -181,7 +181,9 @@ impl<'a> Bound<'a> {
             }
             let int = |value: i64| Number::Int(value.into());
             let bounds = match index {
-                ColumnIndexMetaData::INT32(index) => index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (int((*a).into()), int((*b).into()))),
+                ColumnIndexMetaData::INT32(index) => {
+                    index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (int((*a).into()), int((*b).into())))
+                }
                 ColumnIndexMetaData::INT64(index) => index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (int(*a), int(*b))),
                 ColumnIndexMetaData::DOUBLE(index) => {
                     index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (Number::Double(*a), Number::Double(*b)))

@@ -228,9 +228,7 @@ async fn clock_jumps() {
     let years = 10 * 365 * hopline_model::time::NANOS_PER_DAY;
     let world = World::new();
     let clock = ManualClock::at(super::store::NOW);
-    let open = |clock: Arc<ManualClock>| {
-        open_with(world.config.clone(), clock, Arc::new(world.files.clone()), world.catalog.clone(), None).unwrap()
-    };
+    let open = |clock: Arc<ManualClock>| open_with(world.config.clone(), clock, Arc::new(world.files.clone()), world.catalog.clone(), None).unwrap();
     let storage = open(clock.clone());
     for (i, jump) in [0, years, -years, 0].into_iter().enumerate() {
         clock.jump_to(super::store::NOW.saturating_add(jump));

@@ -16,14 +16,8 @@ use std::sync::Arc;
 fn segment() -> Vec<u8> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let files = SimFs::new();
-    let storage = open_with(
-        config(Path::new("/sim")),
-        SystemClock::new(),
-        Arc::new(files.clone()),
-        Arc::new(MemoryCatalog::default()),
-        None,
-    )
-    .unwrap();
+    let storage =
+        open_with(config(Path::new("/sim")), SystemClock::new(), Arc::new(files.clone()), Arc::new(MemoryCatalog::default()), None).unwrap();
     for i in 0..12 {
         runtime.block_on(storage.append(request(vec![logs(i * 40, 1 + i * 3), spans(i, 2)], Some(u128::from(i) + 1)))).unwrap();
     }

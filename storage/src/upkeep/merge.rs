@@ -123,14 +123,8 @@ impl Merge {
         let one_window = |a: &Input, b: &Input| plan.level > 1 || a.rows.window == b.rows.window;
         for inputs in inputs.chunk_by(one_window) {
             let id: BlockId = self.ids.next(self.catalog.as_ref(), self.epoch)?;
-            let target = Target {
-                objects: &self.objects,
-                id,
-                tenant: snapshot.tenant,
-                signal: plan.signal,
-                level: plan.level,
-                created: self.clock.now(),
-            };
+            let target =
+                Target { objects: &self.objects, id, tenant: snapshot.tenant, signal: plan.signal, level: plan.level, created: self.clock.now() };
             written.push(merge_blocks(target, inputs, self.memory_bytes_max, &|| self.going())?);
         }
         Ok(())

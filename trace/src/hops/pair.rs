@@ -168,8 +168,7 @@ impl<'a> Finder<'a> {
         for span in (0..trace.len()).rev() {
             by_id.insert(trace.span_id(span), span as u32);
         }
-        let mut known: HashSet<(u32, Text)> =
-            self.pairs.iter().map(|pair| (pair.caller, trace.origin(pair.callee as usize).service.name)).collect();
+        let mut known: HashSet<(u32, Text)> = self.pairs.iter().map(|pair| (pair.caller, trace.origin(pair.callee as usize).service.name)).collect();
         // Deepest first: where a batch is received and then processed one by one, each message belongs to its processing.
         let order: Vec<usize> = tree.order().iter().rev().map(|node| *node as usize).filter(|node| !tree.is_missing(*node)).collect();
         for callee in order {

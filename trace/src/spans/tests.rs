@@ -26,7 +26,11 @@ fn split_by_trace() {
 #[test]
 fn exceptions_of_events() {
     let mut failed = spans(&[sample(1, 0, "a", "one", "internal", 0.0, 1.0).error("status")]);
-    let event = |kind: &str| format!("{{\"attributes\":{{\"exception.message\":\"it \\\"broke\\\"\",\"exception.type\":\"{kind}\"}},\"name\":\"exception\",\"time_unix_nano\":\"1\"}}");
+    let event = |kind: &str| {
+        format!(
+            "{{\"attributes\":{{\"exception.message\":\"it \\\"broke\\\"\",\"exception.type\":\"{kind}\"}},\"name\":\"exception\",\"time_unix_nano\":\"1\"}}"
+        )
+    };
     failed[0].events = Some(format!("[{},{},{{\"name\":\"other\",\"time_unix_nano\":\"2\"}}]", event("First"), event("Last")));
     let trace = Trace::from_spans(&failed);
     let said = crate::cause::failure(&trace, 0);
