@@ -54,7 +54,10 @@ fn what_each_part_does_not_know() {
         (&["datafusion::"], &["query/"]),
         (&["tantivy::", "sync_all(", "sync_data("], &["storage/", "tests/"]),
         // `failpoint` ends the process where a fault test says so; a release build has none of it.
-        (&["std::env::var", "env::args"], &["server/", "tests/", "collector/tests/", "demo/", "storage/src/failpoint.rs", "storage/src/tests/", "storage/benches/"]),
+        (
+            &["std::env::var", "env::args"],
+            &["server/", "tests/", "collector/tests/", "demo/", "storage/src/failpoint.rs", "storage/src/tests/", "storage/benches/"],
+        ),
     ];
     let mut wrong = Vec::new();
     for path in files(".rs") {

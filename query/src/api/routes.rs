@@ -123,8 +123,22 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint("services", "/api/v1/services/{name}/operations", "Its operations", RANGE, lists, get(services::operations)),
         endpoint("services", "/api/v1/services/{name}/versions", "Its versions", RANGE, lists, get(services::versions)),
         endpoint("services", "/api/v1/services/{name}/dependencies", "Who calls it and whom it calls", RANGE, &[], get(map::dependencies)),
-        endpoint("services", "/api/v1/map", "Services, databases, queues and their calls, with rate, errors and durations", RANGE, &[], get(map::map)),
-        endpoint("metrics", "/api/v1/metrics/points", "Metric data points that match, newest first", LIST, &[NDJSON, CSV, PROTOBUF], get(spans::metric_points)),
+        endpoint(
+            "services",
+            "/api/v1/map",
+            "Services, databases, queues and their calls, with rate, errors and durations",
+            RANGE,
+            &[],
+            get(map::map),
+        ),
+        endpoint(
+            "metrics",
+            "/api/v1/metrics/points",
+            "Metric data points that match, newest first",
+            LIST,
+            &[NDJSON, CSV, PROTOBUF],
+            get(spans::metric_points),
+        ),
         Endpoint {
             method: "post",
             ..endpoint(
