@@ -59,7 +59,14 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
     let items = query
         .runner
         .run(move |cancel| {
-            let request = ScanRequest { range, predicate: rest.clone(), columns: Vec::new(), order: Order::Any, cancel: cancel.clone(), ..ScanRequest::all(signal) };
+            let request = ScanRequest {
+                range,
+                predicate: rest.clone(),
+                columns: Vec::new(),
+                order: Order::Any,
+                cancel: cancel.clone(),
+                ..ScanRequest::all(signal)
+            };
             Ok(match place.what {
                 What::Field { prefix } => {
                     let keys = frequent_keys(&snapshot, signal, &rest, range, KEYS_MAX, cancel)?;
@@ -93,9 +100,8 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
 
 fn fields(target: Target, prefix: &str, keys: &[String]) -> Vec<Item> {
     let folded = prefix.to_lowercase();
-    let known = complete::fields(target)
-        .map(|field| (field.name.to_owned(), Some(field.about.to_owned())))
-        .chain(keys.iter().map(|key| (key.clone(), None)));
+    let known =
+        complete::fields(target).map(|field| (field.name.to_owned(), Some(field.about.to_owned()))).chain(keys.iter().map(|key| (key.clone(), None)));
     let mut items: Vec<Item> = known
         .filter(|(name, _)| name.to_lowercase().contains(&folded))
         .map(|(name, about)| Item { insert: format!("{}:", complete::field_text(&name, target)), label: name, kind: "field", count: None, about })
@@ -118,7 +124,13 @@ fn values_of(target: Target, field: &str, prefix: &str, values: Vec<(String, u64
     texts
         .into_iter()
         .filter(|(value, _)| value.to_lowercase().contains(&folded))
-        .map(|(value, count)| Item { insert: format!("{} ", complete::value_text(&value)), label: value, kind: "value", count: Some(count), about: None })
+        .map(|(value, count)| Item {
+            insert: format!("{} ", complete::value_text(&value)),
+            label: value,
+            kind: "value",
+            count: Some(count),
+            about: None,
+        })
         .collect()
 }
 

@@ -27,8 +27,7 @@ struct SegmentScan {
 fn segment(requests: u64) -> Vec<u8> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let files = SimFs::new();
-    let storage =
-        open_with(large_config(), SystemClock::new(), Arc::new(files.clone()), Arc::new(MemoryCatalog::default()), None).unwrap();
+    let storage = open_with(large_config(), SystemClock::new(), Arc::new(files.clone()), Arc::new(MemoryCatalog::default()), None).unwrap();
     for i in 0..requests {
         runtime.block_on(storage.append(request(vec![logs(i * 40, 1 + i % 12 * 3), spans(i, 2)], Some(u128::from(i) + 1)))).unwrap();
     }

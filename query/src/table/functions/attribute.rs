@@ -15,7 +15,8 @@ use std::sync::{Arc, LazyLock};
 pub const NAME: &str = "attribute";
 
 pub fn udf() -> Arc<ScalarUDF> {
-    static UDF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(Attribute { signature: Signature::string(2, Volatility::Immutable) })));
+    static UDF: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::from(Attribute { signature: Signature::string(2, Volatility::Immutable) })));
     UDF.clone()
 }
 

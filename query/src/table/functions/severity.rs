@@ -43,7 +43,9 @@ impl ScalarUDFImpl for SeverityName {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         Ok(match &args.args[0] {
-            ColumnarValue::Scalar(ScalarValue::Int32(number)) => ColumnarValue::Scalar(ScalarValue::Utf8(number.map(|number| name(number).to_owned()))),
+            ColumnarValue::Scalar(ScalarValue::Int32(number)) => {
+                ColumnarValue::Scalar(ScalarValue::Utf8(number.map(|number| name(number).to_owned())))
+            }
             ColumnarValue::Scalar(_) => ColumnarValue::Scalar(ScalarValue::Utf8(None)),
             ColumnarValue::Array(array) => {
                 let names: StringArray = array.as_primitive::<Int32Type>().iter().map(|number| number.map(name)).collect();

@@ -1,7 +1,9 @@
 //! Five spans, four log records and two metric points, half of them in blocks; and questions to them.
 
 use crate::table::{SqlAnswer, SqlError, SqlOptions, sql};
-use arrow::array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array, new_null_array};
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array, new_null_array,
+};
 use arrow::datatypes::{DataType, Int32Type};
 use futures::StreamExt;
 use hopline_model::log::Log;
@@ -50,7 +52,10 @@ fn spans() -> Vec<Span> {
         service_name: "web".into(),
         service_version: Some(version.into()),
         deployment_environment_name: Some("prod".into()),
-        resource: format!("{{\"deployment.environment.name\":\"prod\",\"host.name\":\"h1\",\"service.name\":\"web\",\"service.version\":\"{version}\"}}").into(),
+        resource: format!(
+            "{{\"deployment.environment.name\":\"prod\",\"host.name\":\"h1\",\"service.name\":\"web\",\"service.version\":\"{version}\"}}"
+        )
+        .into(),
         scope: "{\"$name\":\"http\"}".into(),
         scope_name: Some("http".into()),
         ..Span::default()
