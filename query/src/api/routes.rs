@@ -166,7 +166,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         },
         Endpoint {
             method: "post",
-            ..endpoint("server", "/api/v1/verify", "Read every block and compare checksums (scope admin)", &[], &[], post(status::verify))
+            ..endpoint(
+                "server",
+                "/api/v1/verify",
+                "Read every block and compare checksums; with {\"repair\": true} rebuild damaged index files (scope admin)",
+                &[],
+                &[],
+                post(status::verify),
+            )
         },
         endpoint("server", "/healthz", "The process lives", &[], &[], get(status::healthz)),
         endpoint("server", "/readyz", "The doors are open", &[], &[], get(status::readyz)),
