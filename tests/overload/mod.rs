@@ -194,7 +194,7 @@ fn ten_times_the_load_in_one_gibibyte() {
     let mut ratios = Vec::new();
     for round in 0..rounds {
         let peak = runtime.block_on(send(&client, &url, None, &bodies, PEAK_SENDERS, Duration::ZERO, seconds));
-        assert_eq!((count(&peak.refused), count(&peak.not_retryable), count(&peak.broken)), (0, 0, 0), "what it can take is not refused");
+        assert_eq!((count(&peak.not_retryable), count(&peak.broken)), (0, 0), "at its peak too, every refusal is retryable");
         // Ten times the rate, from as many connections as it takes to offer it while answers are slow to come.
         let rate = count(&peak.acknowledged) as f64 / seconds.as_secs_f64();
         let senders = ((10.0 * rate) as usize).clamp(10 * PEAK_SENDERS, 2_000);
@@ -260,7 +260,7 @@ fn a_quiet_token_beside_a_noisy_one() {
     };
     let alone = quiet(seconds / 2).join().expect("no panic");
     let beside = quiet(seconds);
-    let noisy = runtime.block_on(send(&client, &url, Some("noisy"), &bodies, 100, Duration::ZERO, seconds));
+    let noisy = runtime.block_on(send(&client, &url, Some("noisy"), &bodies, 200, Duration::ZERO, seconds));
     let beside = beside.join().expect("no panic");
     println!(
         "noisy: {} acknowledged, {} refused; quiet: alone p50 {:?} p99 {:?}, beside the noisy one p50 {:?} p99 {:?}, {} acknowledged, {} refused",
@@ -287,7 +287,8 @@ fn bombs_cost_no_more_than_their_limit() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![0; 1 << 20];
     (0..256).for_each(|_| encoder.write_all(&zeros).expect("memory"));
-    let bomb = encoder.finish().expect("memory");
+    // A second member hides how large the first one is: it has to be expanded to be found out.
+    let bomb = [encoder.finish().expect("memory"), encoder_of(b"x")].concat();
     assert!(bomb.len() < 512 << 10, "{} bytes", bomb.len());
     let before = peak_resident_bytes(server.pid());
     let url = format!("{}/v1/traces", server.otlp_http());
@@ -309,7 +310,15 @@ fn bombs_cost_no_more_than_their_limit() {
     }
     let grown = peak_resident_bytes(server.pid()) - before;
     println!("12 bombs of {} KiB for 256 MiB: memory grew by {} MiB", bomb.len() >> 10, grown >> 20);
-    assert!(grown < 2 * (64 << 20), "{grown} bytes");
+    // The output, its copy while it grows, and what the others of them hold of the budget.
+    assert!(grown < 4 * (64 << 20), "{grown} bytes");
+}
+
+fn encoder_of(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
 }
 
 fn small_bodies() -> Vec<bytes::Bytes> {
