@@ -7,7 +7,7 @@
 //! | `sdk` | real OpenTelemetry SDKs in their own processes, compared with what they say they did |
 //! | `captures` | requests as real SDKs sent them, posted as they are |
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
-//! | `crash` | kill -9 under load: acknowledged = found, once |
+//! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |

@@ -18,6 +18,7 @@ pub mod error;
 pub mod language;
 mod plan;
 mod run;
+pub mod table;
 
 pub use config::Config;
 pub use error::{Error, Result};

@@ -98,7 +98,7 @@ fn lower(word: &str) -> Cow<'_, str> {
 
 /// A text query made ready to test rows. A row may have several texts: words may stand in different ones, a phrase in one.
 #[derive(Debug, Clone)]
-pub(crate) struct TextMatcher {
+pub struct TextMatcher {
     pub(crate) query: TextQuery,
     pub(crate) words: Vec<String>,
     /// Finds every place where the longest word could stand, in any bytes that hold it unescaped; `None`: no cheap test.
@@ -106,7 +106,7 @@ pub(crate) struct TextMatcher {
 }
 
 impl TextMatcher {
-    pub(crate) fn new(query: &TextQuery) -> Self {
+    pub fn new(query: &TextQuery) -> Self {
         let words = query.words();
         let prefilter = words.iter().max_by_key(|word| word.len()).and_then(|word| prefilter(word));
         Self { query: query.clone(), words, prefilter }
@@ -132,7 +132,7 @@ impl TextMatcher {
     }
 
     /// Whether one text alone matches.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let mut row = self.row();
         row.add(text);
         row.matched()

@@ -7,8 +7,9 @@
 //! | `caller` | who asks: token, tenant, scope |
 //! | `reply` | lists, formats, errors as problem JSON (RFC 9457) |
 //! | `json` `wire` | how rows look to a client |
+//! | `format` | record batches as JSON, NDJSON, CSV, Arrow, Parquet |
 //! | `otlp` | rows back to OTLP protobuf |
-//! | `traces` `tree` `follow` `spans` `logs` `services` `map` `status` `tail` `complete` | the endpoints |
+//! | `traces` `tree` `follow` `spans` `logs` `services` `map` `status` `tail` `complete` `sql` | the endpoints |
 //! | `openapi` | the document and its page |
 //! | `counters` | what `/metrics` says of questions |
 
@@ -24,6 +25,8 @@ pub(crate) mod json;
 
 mod wire;
 
+pub(crate) mod format;
+
 mod otlp;
 
 mod complete;
@@ -32,6 +35,7 @@ mod logs;
 mod map;
 mod services;
 mod spans;
+mod sql;
 mod status;
 mod tail;
 mod traces;

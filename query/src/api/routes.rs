@@ -1,6 +1,6 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, follow, logs, map, openapi, services, spans, status, tail, traces};
+use super::{complete, follow, logs, map, openapi, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -65,6 +65,7 @@ const NDJSON: &str = "application/x-ndjson";
 const CSV: &str = "text/csv";
 const PROTOBUF: &str = "application/x-protobuf";
 const ARROW: &str = "application/vnd.apache.arrow.stream";
+const PARQUET: &str = "application/vnd.apache.parquet";
 
 fn endpoint(
     tag: &'static str,
@@ -138,6 +139,18 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             &[NDJSON, CSV, PROTOBUF],
             get(spans::metric_points),
         ),
+        Endpoint {
+            method: "post",
+            ..endpoint(
+                "query",
+                "/api/v1/sql",
+                "SQL over spans, logs and metrics: {\"query\":\"select …\",\"params\":[…]}",
+                &[],
+                &[NDJSON, CSV, ARROW, PARQUET],
+                post(sql::sql),
+            )
+        },
+        endpoint("query", "/api/v1/sql/schema", "Tables and columns of SQL", &[], &[], get(sql::schema)),
         endpoint("query", "/api/v1/complete", "What may be typed next in a query", COMPLETE, &[], get(complete::complete)),
         endpoint("server", "/api/v1/status", "State of the server, ingest by exporter, newest receiver errors", &[], &[], get(status::status)),
         Endpoint {

@@ -17,7 +17,6 @@ pub(crate) const SPANS_MAX: usize = 300_000;
 
 pub(crate) struct Rolled {
     pub(crate) rows: Vec<Edge>,
-    pub(crate) traces: usize,
     pub(crate) stats: ScanStats,
     /// The range held more spans than were looked at.
     pub(crate) cut: bool,
@@ -48,14 +47,12 @@ pub(crate) fn roll(
     let traces = Trace::split(&batches);
     drop(batches);
     let mut edges = Edges::new();
-    let mut count = 0;
     for trace in traces.iter().filter(|trace| Some(trace.trace_id()) != without) {
         cancel.check()?;
         edges.add(trace, &analyse(trace));
-        count += 1;
     }
     let cut = rows >= spans_max;
-    Ok(Rolled { rows: edges.into_rows(), traces: count, stats, cut })
+    Ok(Rolled { rows: edges.into_rows(), stats, cut })
 }
 
 /// The traces that have a span matching, whole, newest first, at most `traces_max`: what a trace is compared with.
