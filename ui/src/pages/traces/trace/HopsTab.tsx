@@ -64,7 +64,7 @@ export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanInd
               <tr key={hop.hop}>
                 <td className="num">{hop.hop}</td>
                 <td>
-                  <span style={{ paddingInlineStart: `${Math.min(hop.depth, 10) * 0.75}rem` }}>
+                  <span style={{ paddingInlineStart: `${Math.min(Math.max(hop.depth - 1, 0), 10) * 0.75}rem` }}>
                     <ServiceName name={hop.caller.service} />
                   </span>
                 </td>
