@@ -133,7 +133,6 @@ function Drawing({
     } else onFocus(node.name);
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div
       ref={scroller}
       className="map-scroll"
