@@ -42,6 +42,7 @@ const COMPLETE: &[Param] = &[
     FROM,
     TO,
 ];
+const HEAT: &[Param] = &[Q, FROM, TO, param("buckets", "integer", "about how many; default 60"), param("rows", "integer", "at most; default 24")];
 const CONTEXT: &[Param] = &[
     param("id", "string", "id of a log record"),
     param("time", "string", "its time: quicker"),
@@ -84,6 +85,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let rows: &[&str] = &[NDJSON, CSV, PROTOBUF];
     vec![
         endpoint("traces", "/api/v1/traces", "Traces that match, newest first", LIST, lists, get(traces::search)),
+        endpoint(
+            "traces",
+            "/api/v1/traces/histogram",
+            "Latency heat map: matching spans (without a query: roots) by time and duration",
+            HEAT,
+            &[],
+            get(traces::histogram),
+        ),
         endpoint("traces", "/api/v1/traces/facets", "Values of fields with counts, over matching spans", FACETS, &[], get(traces::facets)),
         endpoint("traces", "/api/v1/traces/{trace_id}", "One trace with every span", ONE, &[NDJSON, CSV, PROTOBUF, ARROW], get(traces::one)),
         endpoint("traces", "/api/v1/traces/{trace_id}/logs", "Log records of a trace, oldest first", PAGE, rows, get(traces::logs)),
