@@ -12,6 +12,7 @@
 //! | [`process`] | what is done to values at the door: redaction |
 //! | `admit` | bytes in flight: take, wait, or refuse |
 //! | [`cardinality`] | how many services and series one tenant may send |
+//! | `turns` | whose request is decoded next |
 //! | `write` | decode → append → wait for durable → answer |
 //! | `status` | what arrived from whom, and what went wrong |
 
@@ -24,6 +25,7 @@ pub mod decode;
 pub mod process;
 mod receive;
 mod status;
+mod turns;
 mod write;
 
 pub use config::Config;

@@ -13,8 +13,8 @@ use hopline_storage::Append;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Larger requests are decoded on a thread of their own, so that the others' connections go on being read.
-const INLINE_BYTES_MAX: usize = 256 << 10;
+/// Larger requests are decoded on a thread of their own, in turn, so that the others' connections go on being read.
+const INLINE_BYTES_MAX: usize = 32 << 10;
 
 type Confirm = Box<dyn FnOnce() + Send>;
 
@@ -36,7 +36,7 @@ pub(crate) async fn write(
     let (decoded, request_hash, permit) = if inline {
         work()?
     } else {
-        let _turn = shared.decoders.acquire().await.map_err(|_| Refusal::new(Kind::Unavailable, "the server is shutting down"))?;
+        let _turn = shared.turns.wait(sender.key).await;
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Refusal::new(Kind::Internal, "decoding broke off: this is a bug, see the server's log"))??

@@ -241,11 +241,15 @@ fn compare_truths(server: &Server, truths: impl IntoIterator<Item = (Value, Inst
         let answer = api.get(&format!("/api/v1/traces/{id}/logs?limit=1000"));
         let seen_logs = answer["items"].as_array().unwrap();
         let mut wanted_bodies: Vec<_> = wanted_logs
-            .map(|log| (log["span_id"].to_string(), log["service_name"].to_string(), log["body"].to_string(), log["severity_number"].to_string()))
+            .map(|log| {
+                (log["span_id"].to_string(), log["service_name"].to_string(), sorted(&log["body"]).to_string(), log["severity_number"].to_string())
+            })
             .collect();
         let mut seen_bodies: Vec<_> = seen_logs
             .iter()
-            .map(|log| (log["span_id"].to_string(), log["service_name"].to_string(), log["body"].to_string(), log["severity_number"].to_string()))
+            .map(|log| {
+                (log["span_id"].to_string(), log["service_name"].to_string(), sorted(&log["body"]).to_string(), log["severity_number"].to_string())
+            })
             .collect();
         wanted_bodies.sort();
         seen_bodies.sort();
@@ -294,6 +298,15 @@ fn same_span(wanted: &Value, seen: &Value) {
         value["links"].as_array().unwrap_or(&empty).iter().map(|link| (link["trace_id"].clone(), link["span_id"].clone())).collect::<Vec<_>>()
     };
     assert_eq!(links(seen), links(wanted), "links of {id}");
+}
+
+/// Members by name: their order is not the sender's to keep.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), sorted(value))).collect::<BTreeMap<_, _>>().into_iter().collect(),
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
 }
 
 fn text_or_none(value: &Value) -> Option<&str> {

@@ -15,6 +15,8 @@ use opentelemetry_proto::tonic::{logs::v1 as otlp_logs, resource::v1 as otlp_res
 use proptest::prelude::*;
 use prost::Message;
 
+mod kept;
+
 const RECEIVED: UnixNanos = UnixNanos(1_700_000_000_000_000_000);
 
 fn redactor() -> Redactor {

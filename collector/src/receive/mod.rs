@@ -21,6 +21,7 @@ use crate::cardinality::Cardinality;
 use crate::config::Config;
 use crate::process::Redactor;
 use crate::status::{Counters, Exporter, Register, TRANSPORTS};
+use crate::turns::Turns;
 use ::http::{HeaderMap, HeaderValue, Request, Response, header};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -47,8 +48,7 @@ pub(crate) struct Shared {
     pub(crate) redactor: Redactor,
     pub(crate) admission: Arc<Admission>,
     pub(crate) cardinality: Cardinality,
-    /// Large requests decoded at once: as many as there are cores; the others wait in the order they came.
-    pub(crate) decoders: tokio::sync::Semaphore,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) counters: Counters,
     pub(crate) register: Register,
     services: grpc::Services,
@@ -123,7 +123,7 @@ impl Shared {
             redactor: Redactor::new(&config.redaction)?,
             admission: Admission::new(config.in_flight_bytes_max, Duration::from_millis(config.admission_wait_ms)),
             cardinality: Cardinality::new(&config),
-            decoders: tokio::sync::Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
+            turns: Turns::new(std::thread::available_parallelism().map_or(2, usize::from)),
             counters: Counters::default(),
             register: Register::default(),
             services: grpc::Services::new()?,

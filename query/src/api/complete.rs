@@ -59,7 +59,14 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
     let items = query
         .runner
         .run(move |cancel| {
-            let request = ScanRequest { range, predicate: rest.clone(), columns: Vec::new(), order: Order::Any, cancel: cancel.clone(), ..ScanRequest::all(signal) };
+            let request = ScanRequest {
+                range,
+                predicate: rest.clone(),
+                columns: Vec::new(),
+                order: Order::Any,
+                cancel: cancel.clone(),
+                ..ScanRequest::all(signal)
+            };
             Ok(match place.what {
                 What::Field { prefix } => {
                     let keys = frequent_keys(&snapshot, signal, &rest, range, KEYS_MAX, cancel)?;
@@ -119,7 +126,13 @@ fn values_of(target: Target, field: &str, prefix: &str, values: Vec<(String, u64
     texts
         .into_iter()
         .filter(|(value, _)| value.to_lowercase().contains(&folded))
-        .map(|(value, count)| Item { insert: format!("{} ", complete::value_text(&value)), label: value, kind: "value", count: Some(count), about: None })
+        .map(|(value, count)| Item {
+            insert: format!("{} ", complete::value_text(&value)),
+            label: value,
+            kind: "value",
+            count: Some(count),
+            about: None,
+        })
         .collect()
 }
 

@@ -16,7 +16,12 @@ use hopline_model::{Seq, Signal, UnixNanos};
 use hopline_storage::scan::Predicate;
 use std::sync::Arc;
 
-pub(crate) async fn list(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn list(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     spans::newest(&query, &caller, &headers, params, Signal::Logs, Target::Logs).await
 }
 
@@ -77,7 +82,14 @@ pub(crate) async fn facets(State(query): State<Arc<Query>>, caller: Caller, Para
     facets_of(&query, &caller, &params, Signal::Logs, predicate, fields).await
 }
 
-pub(crate) async fn facets_of(query: &Query, caller: &Caller, params: &ListParams, signal: Signal, predicate: Predicate, fields: Vec<String>) -> Result<Response> {
+pub(crate) async fn facets_of(
+    query: &Query,
+    caller: &Caller,
+    params: &ListParams,
+    signal: Signal,
+    predicate: Predicate,
+    fields: Vec<String>,
+) -> Result<Response> {
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
@@ -118,7 +130,11 @@ pub(crate) struct ContextParams {
 }
 
 pub(crate) async fn context(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ContextParams>) -> Result<Response> {
-    let seq = params.id.parse().map(Seq).map_err(|_| Error::Invalid(format!("id: `{}` is no id of a log record: take `id` from a list of logs", params.id)))?;
+    let seq = params
+        .id
+        .parse()
+        .map(Seq)
+        .map_err(|_| Error::Invalid(format!("id: `{}` is no id of a log record: take `id` from a list of logs", params.id)))?;
     let near = params.time.as_deref().filter(|text| !text.is_empty()).map(|text| super::params::time("time", text, query.clock.now())).transpose()?;
     let max = query.config.items_max;
     let (before, after) = (super::params::limit(params.before, 20, max)?, super::params::limit(params.after, 20, max)?);

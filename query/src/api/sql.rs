@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(test)]
+mod tests;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

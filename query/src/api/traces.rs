@@ -16,12 +16,17 @@ use axum::response::Response;
 use hopline_model::span::Span;
 use hopline_model::{Signal, SpanId, TimeRange, TraceId};
 use hopline_storage::Snapshot;
-use hopline_trace::Summary;
 use hopline_storage::scan::{Cancel, Order, Predicate, ScanRequest, ScanStats, fixed_columns};
+use hopline_trace::Summary;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(crate) async fn search(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn search(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let began = Instant::now();
     let compiled = language::compile(&params.q, Target::Traces)?;
     let asked = Search {
@@ -84,7 +89,9 @@ pub(crate) async fn one(
         .span
         .as_deref()
         .filter(|text| !text.is_empty())
-        .map(|text| text.split(',').map(|id| id.trim().parse::<SpanId>().map_err(|error| Error::Invalid(error.to_string()))).collect::<Result<Vec<_>>>())
+        .map(|text| {
+            text.split(',').map(|id| id.trim().parse::<SpanId>().map_err(|error| Error::Invalid(error.to_string()))).collect::<Result<Vec<_>>>()
+        })
         .transpose()?;
     let format = Format::of(&headers);
     let snapshot = query.snapshot(&caller.tenant);
@@ -149,7 +156,13 @@ fn whole(snapshot: &Snapshot, id: TraceId, wanted: Option<&[SpanId]>, format: Fo
 /// Records of one page of a trace's logs.
 const TRACE_LOGS_DEFAULT: usize = 1000;
 
-pub(crate) async fn logs(State(query): State<Arc<Query>>, caller: Caller, Path(id): Path<String>, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn logs(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let id = trace_id(&id)?;
     let limit = super::params::limit(params.limit, TRACE_LOGS_DEFAULT, query.config.items_max)?;
     let asked = crate::plan::rows::Asked {
@@ -167,7 +180,12 @@ pub(crate) async fn logs(State(query): State<Arc<Query>>, caller: Caller, Path(i
 /// Whether the store has any row of a signal, and the newest one's time: for the first-run checklist.
 pub(crate) fn newest(snapshot: &Snapshot, signal: Signal) -> Option<hopline_model::UnixNanos> {
     let time = hopline_model::schema::time_column(signal);
-    let request = ScanRequest { columns: vec![hopline_storage::scan::Column::Fixed(time)], order: Order::NewestFirst, limit: Some(1), ..ScanRequest::all(signal) };
+    let request = ScanRequest {
+        columns: vec![hopline_storage::scan::Column::Fixed(time)],
+        order: Order::NewestFirst,
+        limit: Some(1),
+        ..ScanRequest::all(signal)
+    };
     let (batches, _) = snapshot.collect(&request).ok()?;
     let batch = batches.iter().find(|batch| batch.num_rows() > 0)?;
     crate::plan::columns::times(batch, time).first().map(|time| hopline_model::UnixNanos(*time))

@@ -23,7 +23,14 @@ pub(crate) struct Rolled {
 }
 
 /// Edges of every trace with a span that matches in the range; `without` leaves one trace out.
-pub(crate) fn roll(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, without: Option<TraceId>, spans_max: usize, cancel: &Cancel) -> Result<Rolled> {
+pub(crate) fn roll(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    predicate: Predicate,
+    without: Option<TraceId>,
+    spans_max: usize,
+    cancel: &Cancel,
+) -> Result<Rolled> {
     let wanted: Vec<Column> = COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect();
     let request = ScanRequest {
         signal: Signal::Spans,
@@ -49,7 +56,13 @@ pub(crate) fn roll(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, 
 }
 
 /// The traces that have a span matching, whole, newest first, at most `traces_max`: what a trace is compared with.
-pub(crate) fn alike(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, traces_max: usize, cancel: &Cancel) -> Result<(Vec<Trace>, ScanStats)> {
+pub(crate) fn alike(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    predicate: Predicate,
+    traces_max: usize,
+    cancel: &Cancel,
+) -> Result<(Vec<Trace>, ScanStats)> {
     let request = ScanRequest {
         signal: Signal::Spans,
         range,

@@ -7,7 +7,7 @@
 //! | canonical JSON | text with the extension name `arrow.json`, by which answers show it as nested JSON |
 //! | everything else | as it is |
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, RecordBatchOptions, StringBuilder, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringBuilder, StringViewArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, Schema, SchemaRef};
 use datafusion::error::Result;
 use hopline_model::schema::{column, schema};
@@ -168,12 +168,10 @@ fn key_by_code(array: &ArrayRef, key: &str) -> ArrayRef {
     let dictionary = array.as_dictionary::<Int32Type>();
     let values = dictionary.values().as_string::<i32>();
     let found: StringViewArray = values.iter().map(|text| attributes::get(text?, key).map(attributes::plain_text)).collect();
-    let codes: Int32Array = dictionary.keys().clone();
-    let codes: Int32Array = codes.iter().map(|code| code.filter(|&code| found.is_valid(code as usize))).collect();
-    let texts: StringBuilder = codes.iter().fold(StringBuilder::with_capacity(codes.len(), codes.len() * 8), |mut out, code| {
-        out.append_option(code.map(|code| found.value(code as usize)));
-        out
-    });
-    let mut texts = texts;
+    let mut texts = StringBuilder::with_capacity(dictionary.len(), dictionary.len() * 8);
+    for code in dictionary.keys() {
+        let code = code.map(|code| code as usize).filter(|&code| found.is_valid(code));
+        texts.append_option(code.map(|code| found.value(code)));
+    }
     Arc::new(texts.finish())
 }

@@ -34,11 +34,8 @@ pub(crate) fn check_text(query: &str) -> Result<(), SqlError> {
                 levels.push(1);
                 depth += 1;
             }
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                if levels.len() > 1 {
-                    depth -= levels.pop().unwrap_or(0);
-                }
-            }
+            // One too many is the parser's to say.
+            Token::RParen | Token::RBracket | Token::RBrace => depth -= if levels.len() > 1 { levels.pop().unwrap_or(0) } else { 0 },
             // The next item of a list starts anew.
             Token::Comma => {
                 if let Some(level) = levels.last_mut() {

@@ -53,7 +53,7 @@ mod functions;
 mod error;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use about::{Table, tables};
 pub use error::{SqlError, SqlErrorKind};

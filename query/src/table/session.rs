@@ -10,12 +10,12 @@ use super::sql::SqlOptions;
 use super::syntax::Syntax;
 use datafusion::common::config::Dialect;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, GreedyMemoryPool, MemoryPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -36,8 +36,7 @@ pub(crate) fn session(snapshot: Arc<Snapshot>, report: Arc<Report>, options: &Sq
 /// `push_down` is `false` only in tests.
 pub(crate) fn session_with(snapshot: Arc<Snapshot>, report: Arc<Report>, options: &SqlOptions, push_down: bool) -> Result<SessionState, SqlError> {
     let runtime = runtime(options).map_err(|error| SqlError::internal(format!("cannot prepare a query: {error}")))?;
-    let signals = Signal::ALL
-        .map(|signal| Arc::new(SnapshotTable { snapshot: snapshot.clone(), signal, report: report.clone(), push_down }));
+    let signals = Signal::ALL.map(|signal| Arc::new(SnapshotTable { snapshot: snapshot.clone(), signal, report: report.clone(), push_down }));
     let tables = Arc::new(Tables { signals: signals.clone(), planner: OnceLock::new() });
     // Views are planned by a session that knows the signals alone.
     let base = Arc::new(Tables { signals, planner: OnceLock::new() });

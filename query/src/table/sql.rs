@@ -90,9 +90,7 @@ fn out_of_time() -> SqlError {
 }
 
 /// Runs `work` on a thread of its own with a large stack.
-async fn on_large_stack<T: Send + 'static>(
-    work: impl FnOnce(tokio::runtime::Handle) -> Result<T, SqlError> + Send + 'static,
-) -> Result<T, SqlError> {
+async fn on_large_stack<T: Send + 'static>(work: impl FnOnce(tokio::runtime::Handle) -> Result<T, SqlError> + Send + 'static) -> Result<T, SqlError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()

@@ -54,7 +54,7 @@ pub(crate) const VIEWS: [View; 4] = [
         sql: "
             SELECT trace_id, span_id, start_time, service_name, name,
                 attribute(link, 'trace_id') AS linked_trace_id, attribute(link, 'span_id') AS linked_span_id,
-                attribute(link, 'trace_state') AS linked_trace_state, attribute(link, 'attributes') AS attributes
+                attribute(link, 'trace_state') AS linked_trace_state, json_member(link, 'attributes') AS attributes
             FROM (SELECT trace_id, span_id, start_time, service_name, name, unnest(json_items(links)) AS link FROM spans WHERE links IS NOT NULL)",
     },
     View {
@@ -65,7 +65,7 @@ pub(crate) const VIEWS: [View; 4] = [
                 to_timestamp_nanos(CAST(attribute(exemplar, 'time_unix_nano') AS BIGINT), 'UTC') AS time,
                 attribute_number(exemplar, 'value') AS value,
                 attribute(exemplar, 'trace_id') AS trace_id, attribute(exemplar, 'span_id') AS span_id,
-                attribute(exemplar, 'attributes') AS attributes
+                json_member(exemplar, 'attributes') AS attributes
             FROM (SELECT name AS metric_name, service_name, unnest(json_items(exemplars)) AS exemplar FROM metrics WHERE exemplars IS NOT NULL)",
     },
 ];

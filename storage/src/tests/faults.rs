@@ -33,7 +33,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let config = Config { wal_segment_bytes: 16 << 10, seal_table_bytes_max: 64 << 10, ..config(Path::new("/sim")) };
+        let config = Config { wal_segment_bytes: 16 << 10, seal_table_bytes_max: 2 << 20, ..config(Path::new("/sim")) };
         Self { files: SimFs::new(), catalog: Arc::default(), config, acked: BTreeSet::new(), sent: BTreeSet::new(), next: 0 }
     }
 
@@ -112,8 +112,8 @@ async fn run_with_fault(nth: Option<(u64, Fault)>) -> u64 {
     world.files.operations() - start
 }
 
-const RUN_ROUNDS: u64 = 6;
-const RUN_REQUESTS: u64 = 60;
+const RUN_ROUNDS: u64 = 4;
+const RUN_REQUESTS: u64 = 160;
 
 async fn futures_any<F: Future<Output = Result<()>>>(tries: u32, mut attempt: impl FnMut() -> F) -> bool {
     for _ in 0..tries {
@@ -130,7 +130,7 @@ async fn futures_any<F: Future<Output = Result<()>>>(tries: u32, mut attempt: im
 async fn every_operation_fails_once() {
     let operations = run_with_fault(None).await;
     assert!(operations >= 2000, "{operations}");
-    let step = if torture() { 1 } else { 101 };
+    let step = if torture() { 1 } else { 251 };
     let faults = [Fault::NoSpace, Fault::Io, Fault::Short, Fault::Sync, Fault::Rename];
     let mut runs = 0;
     for (i, fault) in faults.into_iter().enumerate() {

@@ -77,7 +77,7 @@ pub(crate) fn request(batches: Vec<Batch>, request_hash: Option<u128>) -> Append
 /// The numbers of all rows of a signal, sorted; every seq must stand once.
 pub(crate) fn numbers(snapshot: &Snapshot, signal: Signal) -> Vec<u64> {
     let live = snapshot.chunks(signal).iter().map(|chunk| chunk.rows.clone());
-    let blocks = snapshot.blocks(signal).flat_map(|block| batches(block));
+    let blocks = snapshot.blocks(signal).flat_map(batches);
     let mut numbers = Vec::new();
     let mut seqs = HashSet::new();
     for rows in live.chain(blocks) {

@@ -27,8 +27,7 @@ struct SegmentScan {
 fn segment(requests: u64) -> Vec<u8> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let files = SimFs::new();
-    let storage =
-        open_with(config(Path::new("/sim")), SystemClock::new(), Arc::new(files.clone()), Arc::new(MemoryCatalog::default()), None).unwrap();
+    let storage = open_with(large_config(), SystemClock::new(), Arc::new(files.clone()), Arc::new(MemoryCatalog::default()), None).unwrap();
     for i in 0..requests {
         runtime.block_on(storage.append(request(vec![logs(i * 40, 1 + i % 12 * 3), spans(i, 2)], Some(u128::from(i) + 1)))).unwrap();
     }
@@ -81,7 +80,7 @@ fn torture() -> bool {
 
 /// A log of 1 MiB.
 fn large() -> (Vec<u8>, SegmentScan) {
-    let mut bytes = segment(400);
+    let mut bytes = segment(800);
     bytes.truncate(1 << 20);
     let whole = scan_bytes(bytes.clone());
     assert!(bytes.len() == 1 << 20 && whole.entries.len() > 500 && whole.damaged.len() <= 1, "{} {}", bytes.len(), whole.entries.len());
@@ -155,4 +154,9 @@ fn damage() {
     super::ledger(&format!(
         "WAL of 1 MiB: {cases} flips, zeroed, garbled and misplaced pages, and {flips} bits in turn: every untouched entry found, no phantom"
     ));
+}
+
+/// One segment, and nothing sealed.
+fn large_config() -> crate::Config {
+    crate::Config { wal_segment_bytes: 4 << 20, live_bytes_max: 1 << 30, seal_table_bytes_max: 1 << 30, ..config(Path::new("/sim")) }
 }

@@ -111,7 +111,7 @@ impl Merge {
     fn merge(&self, snapshot: &Snapshot, plan: &MergePlan) -> Result<()> {
         let inputs: Vec<&Arc<Block>> = snapshot.blocks.iter().filter(|block| plan.inputs.contains(&block.meta.id)).collect();
         let mut written = Vec::new();
-        self.health.merge_bytes.store(self.memory_bytes_max as u64, Ordering::Relaxed);
+        self.health.merge_bytes.store(self.memory_bytes_max, Ordering::Relaxed);
         let _freed = Freed(&self.health.merge_bytes);
         let result = self.write_outputs(snapshot, plan, &inputs, &mut written);
         let result = result.and_then(|()| {

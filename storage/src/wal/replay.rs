@@ -66,7 +66,7 @@ impl Replay {
             if !recovered.pending.is_empty() {
                 for _ in 0..DECODERS {
                     let queue = queue.clone();
-                    scope.spawn(move || queue.iter().for_each(|job| decode(job)));
+                    scope.spawn(move || queue.iter().for_each(decode));
                 }
             }
             let whole = recovered.pending.iter().all(|segment| self.segment(segment, recovered, &jobs));

@@ -53,8 +53,9 @@ impl Parquet {
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .build();
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
-            .map_err(|error| SqlError::invalid(format!("this answer cannot be written as Parquet, cast the column or choose another format: {error}")))?;
+        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(|error| {
+            SqlError::invalid(format!("this answer cannot be written as Parquet, cast the column or choose another format: {error}"))
+        })?;
         Ok(Self { writer: Some(writer), schema })
     }
 }

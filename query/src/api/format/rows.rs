@@ -185,7 +185,8 @@ pub(super) fn cell<'a>(field: &Field, array: &'a ArrayRef) -> Result<Cell<'a>, S
             let options = FormatOptions::default();
             let formatter = ArrayFormatter::try_new(array.as_ref(), &options).map_err(failed)?;
             // The formatter borrows its options for its life: keep texts, made once.
-            let texts: Vec<String> = (0..array.len()).map(|row| if array.is_null(row) { String::new() } else { formatter.value(row).to_string() }).collect();
+            let texts: Vec<String> =
+                (0..array.len()).map(|row| if array.is_null(row) { String::new() } else { formatter.value(row).to_string() }).collect();
             Box::new(move |row, out| write_string(out, &texts[row]))
         }
     })
@@ -225,7 +226,16 @@ fn write_double(out: &mut String, value: f64) {
     if value.is_finite() {
         attributes::write_double(out, value);
     } else {
-        write_string(out, if value.is_nan() { "NaN" } else if value > 0.0 { "Infinity" } else { "-Infinity" });
+        write_string(
+            out,
+            if value.is_nan() {
+                "NaN"
+            } else if value > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            },
+        );
     }
 }
 

@@ -6,8 +6,8 @@ use crate::api::reply::Format;
 use crate::table::SqlError;
 use crate::table::columns::json_field;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringViewArray, StringViewBuilder,
-    StructArray, TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringViewArray,
+    StringViewBuilder, StructArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,14 +19,21 @@ fn batch() -> RecordBatch {
     list.values().append_null();
     list.append(true);
     list.append(false);
-    let part = StructArray::from(vec![(Arc::new(Field::new("x", DataType::Int64, true)), Arc::new(Int64Array::from(vec![Some(1), None])) as ArrayRef)]);
+    let part =
+        StructArray::from(vec![(Arc::new(Field::new("x", DataType::Int64, true)), Arc::new(Int64Array::from(vec![Some(1), None])) as ArrayRef)]);
     let columns: Vec<(Field, ArrayRef)> = vec![
         (Field::new("text", DataType::Utf8View, true), Arc::new(StringViewArray::from(vec![Some("a \"quoted\",\n one"), None]))),
-        (json_field(Field::new("attributes", DataType::Utf8, true)), Arc::new(StringArray::from(vec![Some(r#"{"$$k":9007199254740993}"#), Some("no json")]))),
+        (
+            json_field(Field::new("attributes", DataType::Utf8, true)),
+            Arc::new(StringArray::from(vec![Some(r#"{"$$k":9007199254740993}"#), Some("no json")])),
+        ),
         (Field::new("int", DataType::Int64, true), Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(-5)]))),
         (Field::new("uint", DataType::UInt64, true), Arc::new(UInt64Array::from(vec![Some(u64::MAX), Some(1 << 53)]))),
         (Field::new("double", DataType::Float64, true), Arc::new(Float64Array::from(vec![Some(f64::NAN), Some(0.1)]))),
-        (Field::new("time", DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some("UTC".into())), true), Arc::new(TimestampNanosecondArray::from(vec![Some(1), None]).with_timezone("UTC"))),
+        (
+            Field::new("time", DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some("UTC".into())), true),
+            Arc::new(TimestampNanosecondArray::from(vec![Some(1), None]).with_timezone("UTC")),
+        ),
         (Field::new("yes", DataType::Boolean, true), Arc::new(BooleanArray::from(vec![Some(true), None]))),
         (
             Field::new("word", DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), true),
@@ -52,7 +59,10 @@ const ROWS: [&str; 2] = [
 #[tokio::test]
 async fn json_and_lines() {
     let (batch, schema) = (batch(), batch().schema());
-    let text = String::from_utf8(written(Format::Json, &schema, vec![Ok(batch.clone()), Ok(batch.slice(0, 0)), Ok(batch.clone())], Nulls::Kept).await.unwrap()).unwrap();
+    let text = String::from_utf8(
+        written(Format::Json, &schema, vec![Ok(batch.clone()), Ok(batch.slice(0, 0)), Ok(batch.clone())], Nulls::Kept).await.unwrap(),
+    )
+    .unwrap();
     assert_eq!(text, format!("[{},{},{},{}]", ROWS[0], ROWS[1], ROWS[0], ROWS[1]));
     let text = String::from_utf8(written(Format::Ndjson, &schema, vec![Ok(batch.clone())], Nulls::LeftOut).await.unwrap()).unwrap();
     assert_eq!(text.lines().next(), Some(ROWS[0]));
@@ -66,7 +76,21 @@ async fn csv_has_a_header_without_rows() {
     let text = String::from_utf8(written(Format::Csv, &schema, vec![Ok(batch)], Nulls::Kept).await.unwrap()).unwrap();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    assert_eq!(rows[0].iter().collect::<Vec<_>>(), ["a \"quoted\",\n one", "{\"$k\":\"9007199254740993\"}", "-9223372036854775808", "18446744073709551615", "NaN", "1970-01-01T00:00:00.000000001Z", "true", "w", "[\"a\",null]", "{\"x\":1}"]);
+    assert_eq!(
+        rows[0].iter().collect::<Vec<_>>(),
+        [
+            "a \"quoted\",\n one",
+            "{\"$k\":\"9007199254740993\"}",
+            "-9223372036854775808",
+            "18446744073709551615",
+            "NaN",
+            "1970-01-01T00:00:00.000000001Z",
+            "true",
+            "w",
+            "[\"a\",null]",
+            "{\"x\":1}"
+        ]
+    );
     assert_eq!(rows[1].iter().collect::<Vec<_>>(), ["", "no json", "-5", "9007199254740992", "0.1", "", "", "", "", "{\"x\":null}"]);
     assert_eq!(written(Format::Csv, &schema, vec![], Nulls::Kept).await.unwrap(), b"text,attributes,int,uint,double,time,yes,word,list,part\n");
 }

@@ -12,10 +12,11 @@ use datafusion::logical_expr::{ColumnarValue, ExpressionPlacement, ScalarFunctio
 use hopline_model::attributes;
 use std::sync::{Arc, LazyLock};
 
-pub const NAME: &str = "attribute";
+pub(crate) const NAME: &str = "attribute";
 
-pub fn udf() -> Arc<ScalarUDF> {
-    static UDF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(Attribute { signature: Signature::string(2, Volatility::Immutable) })));
+pub(crate) fn udf() -> Arc<ScalarUDF> {
+    static UDF: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::from(Attribute { signature: Signature::string(2, Volatility::Immutable) })));
     UDF.clone()
 }
 

@@ -9,9 +9,9 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use hopline_model::attributes;
 use std::sync::{Arc, LazyLock};
 
-pub const NAME: &str = "json_items";
+pub(crate) const NAME: &str = "json_items";
 
-pub fn udf() -> Arc<ScalarUDF> {
+pub(crate) fn udf() -> Arc<ScalarUDF> {
     static UDF: LazyLock<Arc<ScalarUDF>> =
         LazyLock::new(|| Arc::new(ScalarUDF::from(Items { signature: Signature::string(1, Volatility::Immutable) })));
     UDF.clone()

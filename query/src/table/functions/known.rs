@@ -1,6 +1,6 @@
 //! Every function a query may call: DataFusion's and ours, less those that make much memory out of few words.
 
-use super::{attribute, items, match_text, number, severity, time_bucket};
+use super::{attribute, items, match_text, member, number, severity, time_bucket};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 use std::sync::{Arc, LazyLock};
@@ -21,6 +21,7 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
             time_bucket::udf(),
             severity::udf(),
             items::udf(),
+            member::udf(),
         ]);
         known
     });

@@ -12,10 +12,11 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use hopline_storage::text::{TextMatcher, TextQuery};
 use std::sync::{Arc, LazyLock};
 
-pub const NAME: &str = "match";
+pub(crate) const NAME: &str = "match";
 
-pub fn udf() -> Arc<ScalarUDF> {
-    static UDF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(Match { signature: Signature::string(2, Volatility::Immutable) })));
+pub(crate) fn udf() -> Arc<ScalarUDF> {
+    static UDF: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::from(Match { signature: Signature::string(2, Volatility::Immutable) })));
     UDF.clone()
 }
 
@@ -75,7 +76,8 @@ impl ScalarUDFImpl for Match {
             }
         };
         each_text(&args.args[0], |texts| {
-            let found: BooleanArray = texts.iter().map(|text| text.and_then(|text| Some(matchers.as_ref()?.iter().all(|matcher| matcher.matches(text))))).collect();
+            let found: BooleanArray =
+                texts.iter().map(|text| text.and_then(|text| Some(matchers.as_ref()?.iter().all(|matcher| matcher.matches(text))))).collect();
             Arc::new(found) as ArrayRef
         })
     }

@@ -8,19 +8,21 @@
 //! | `time_bucket` | `time_bucket('5m', time)` |
 //! | `severity` | `severity_name(severity_number)` |
 //! | `items` | `json_items(links)`: the items of a JSON array as a list, for `unnest` |
+//! | `member` | `json_member(link, 'attributes')`: a key as JSON |
 //! | `known` | every function that may be called |
 
-pub mod attribute;
-pub mod number;
+pub(crate) mod attribute;
+pub(crate) mod number;
 
-pub mod match_text;
-pub mod time_bucket;
+pub(crate) mod match_text;
+pub(crate) mod time_bucket;
 
-pub mod severity;
+pub(crate) mod severity;
 
-pub mod items;
+pub(crate) mod items;
+pub(crate) mod member;
 
-pub mod known;
+pub(crate) mod known;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::DataType;

@@ -17,23 +17,23 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ExpressionPlacement, ScalarF
 use std::sync::{Arc, LazyLock};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NumberKind {
+pub(crate) enum NumberKind {
     Integer,
     Double,
 }
 
-pub const INTEGER: &str = "attribute_integer";
-pub const DOUBLE: &str = "attribute_number";
+pub(crate) const INTEGER: &str = "attribute_integer";
+pub(crate) const DOUBLE: &str = "attribute_number";
 
 impl NumberKind {
-    pub fn data_type(self) -> DataType {
+    pub(crate) fn data_type(self) -> DataType {
         match self {
             Self::Integer => DataType::Int64,
             Self::Double => DataType::Float64,
         }
     }
 
-    pub fn of_function(name: &str) -> Option<Self> {
+    pub(crate) fn of_function(name: &str) -> Option<Self> {
         match name {
             INTEGER => Some(Self::Integer),
             DOUBLE => Some(Self::Double),
@@ -42,7 +42,7 @@ impl NumberKind {
     }
 }
 
-pub fn udf(kind: NumberKind) -> Arc<ScalarUDF> {
+pub(crate) fn udf(kind: NumberKind) -> Arc<ScalarUDF> {
     static UDFS: LazyLock<[Arc<ScalarUDF>; 2]> = LazyLock::new(|| {
         [NumberKind::Integer, NumberKind::Double]
             .map(|kind| Arc::new(ScalarUDF::from(AttributeNumber { signature: Signature::string(2, Volatility::Immutable), kind })))
@@ -118,7 +118,7 @@ impl ScalarUDFImpl for AttributeNumber {
 
 /// Turns a cast of `attributes['k']` to a number into the functions of this file.
 #[derive(Debug)]
-pub struct CastRewrite;
+pub(crate) struct CastRewrite;
 
 impl FunctionRewrite for CastRewrite {
     fn name(&self) -> &str {

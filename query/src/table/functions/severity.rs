@@ -7,13 +7,13 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::{Arc, LazyLock};
 
-pub const NAME: &str = "severity_name";
+pub(crate) const NAME: &str = "severity_name";
 
 /// Names with the numbers they stand for, inclusive (OpenTelemetry log data model).
 pub(crate) const NAMES: [(&str, i32, i32); 6] =
     [("trace", 1, 4), ("debug", 5, 8), ("info", 9, 12), ("warn", 13, 16), ("error", 17, 20), ("fatal", 21, 24)];
 
-pub fn udf() -> Arc<ScalarUDF> {
+pub(crate) fn udf() -> Arc<ScalarUDF> {
     static UDF: LazyLock<Arc<ScalarUDF>> =
         LazyLock::new(|| Arc::new(ScalarUDF::from(SeverityName { signature: Signature::exact(vec![DataType::Int32], Volatility::Immutable) })));
     UDF.clone()
@@ -43,7 +43,9 @@ impl ScalarUDFImpl for SeverityName {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         Ok(match &args.args[0] {
-            ColumnarValue::Scalar(ScalarValue::Int32(number)) => ColumnarValue::Scalar(ScalarValue::Utf8(number.map(|number| name(number).to_owned()))),
+            ColumnarValue::Scalar(ScalarValue::Int32(number)) => {
+                ColumnarValue::Scalar(ScalarValue::Utf8(number.map(|number| name(number).to_owned())))
+            }
             ColumnarValue::Scalar(_) => ColumnarValue::Scalar(ScalarValue::Utf8(None)),
             ColumnarValue::Array(array) => {
                 let names: StringArray = array.as_primitive::<Int32Type>().iter().map(|number| number.map(name)).collect();

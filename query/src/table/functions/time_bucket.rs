@@ -10,10 +10,11 @@ use hopline_model::schema::timestamp;
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SECOND};
 use std::sync::{Arc, LazyLock};
 
-pub const NAME: &str = "time_bucket";
+pub(crate) const NAME: &str = "time_bucket";
 
-pub fn udf() -> Arc<ScalarUDF> {
-    static UDF: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::from(TimeBucket { signature: Signature::user_defined(Volatility::Immutable) })));
+pub(crate) fn udf() -> Arc<ScalarUDF> {
+    static UDF: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| Arc::new(ScalarUDF::from(TimeBucket { signature: Signature::user_defined(Volatility::Immutable) })));
     UDF.clone()
 }
 
@@ -41,7 +42,9 @@ impl ScalarUDFImpl for TimeBucket {
             _ => return Err(DataFusionError::Plan(USAGE.into())),
         };
         match time {
-            DataType::Timestamp(_, _) | DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Date32 | DataType::Null => Ok(vec![width, timestamp()]),
+            DataType::Timestamp(_, _) | DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Date32 | DataType::Null => {
+                Ok(vec![width, timestamp()])
+            }
             _ => Err(DataFusionError::Plan(USAGE.into())),
         }
     }
@@ -61,9 +64,10 @@ impl ScalarUDFImpl for TimeBucket {
             ColumnarValue::Scalar(ScalarValue::IntervalMonthDayNano(None)) => None,
             other => match constant(NAME, "the width", other)? {
                 None => None,
-                Some(text) => {
-                    Some(width_nano(text).ok_or_else(|| DataFusionError::Plan(format!("{text:?} is no width of time: write '30s', '5m', '1h' or '1 day'")))?)
-                }
+                Some(text) => Some(
+                    width_nano(text)
+                        .ok_or_else(|| DataFusionError::Plan(format!("{text:?} is no width of time: write '30s', '5m', '1h' or '1 day'")))?,
+                ),
             },
         };
         if let Some(width) = width

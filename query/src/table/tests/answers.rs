@@ -9,7 +9,9 @@ async fn every_answer() {
     let snapshot = store.snapshot();
     let mut failures = Vec::new();
     let mut count = 0;
-    for case in include_str!("answers.txt").split("\n\n").map(str::trim).filter(|case| !case.is_empty() && !case.lines().all(|line| line.starts_with('#'))) {
+    for case in
+        include_str!("answers.txt").split("\n\n").map(str::trim).filter(|case| !case.is_empty() && !case.lines().all(|line| line.starts_with('#')))
+    {
         let mut params = Vec::new();
         let (mut query, mut expect) = (String::new(), String::new());
         for line in case.lines().filter(|line| !line.starts_with('#')) {

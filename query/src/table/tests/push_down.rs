@@ -17,8 +17,28 @@ use std::time::{Duration, Instant};
 
 fn raw() -> impl Strategy<Value = &'static str> {
     select(vec![
-        "1", "2", "500", "\"500\"", "500.0", "1.5", "-0.0", "true", "\"/cart\"", "\"/cart/1\"", "\"a*b\"", "\"x'y\"", "\"\"", "null", "\"NaN\"",
-        "\"inf\"", "\" 5\"", "\"1e3\"", "{\"$double\":\"NaN\"}", "[1]", "9007199254740993", "\"+7\"",
+        "1",
+        "2",
+        "500",
+        "\"500\"",
+        "500.0",
+        "1.5",
+        "-0.0",
+        "true",
+        "\"/cart\"",
+        "\"/cart/1\"",
+        "\"a*b\"",
+        "\"x'y\"",
+        "\"\"",
+        "null",
+        "\"NaN\"",
+        "\"inf\"",
+        "\" 5\"",
+        "\"1e3\"",
+        "{\"$double\":\"NaN\"}",
+        "[1]",
+        "9007199254740993",
+        "\"+7\"",
     ])
 }
 
@@ -35,20 +55,29 @@ fn json() -> impl Strategy<Value = String> {
 }
 
 fn span() -> impl Strategy<Value = Span> {
-    let parts = (1u8..4, 0i64..20, 0i64..5, select(vec!["unset", "error"]), select(vec!["web", "500", "a*b"]), proptest::option::of(select(vec!["1", "1.0"])));
-    (parts, json(), json(), proptest::option::of(0u8..3)).prop_map(|((trace, second, duration, status, name, version), attributes, resource, parent)| Span {
-        trace_id: TraceId([trace; 16]),
-        span_id: SpanId([trace * 16 + second as u8; 8]),
-        parent_span_id: parent.map(|id| SpanId([id; 8])),
-        start_time: UnixNanos(T0 + second * 1_000_000_000),
-        duration_nano: duration,
-        status_code: status.into(),
-        name: name.into(),
-        service_version: version.map(Into::into),
-        attributes,
-        resource: resource.into(),
-        ..Span::default()
-    })
+    let parts = (
+        1u8..4,
+        0i64..20,
+        0i64..5,
+        select(vec!["unset", "error"]),
+        select(vec!["web", "500", "a*b"]),
+        proptest::option::of(select(vec!["1", "1.0"])),
+    );
+    (parts, json(), json(), proptest::option::of(0u8..3)).prop_map(
+        |((trace, second, duration, status, name, version), attributes, resource, parent)| Span {
+            trace_id: TraceId([trace; 16]),
+            span_id: SpanId([trace * 16 + second as u8; 8]),
+            parent_span_id: parent.map(|id| SpanId([id; 8])),
+            start_time: UnixNanos(T0 + second * 1_000_000_000),
+            duration_nano: duration,
+            status_code: status.into(),
+            name: name.into(),
+            service_version: version.map(Into::into),
+            attributes,
+            resource: resource.into(),
+            ..Span::default()
+        },
+    )
 }
 
 fn log() -> impl Strategy<Value = Log> {
@@ -70,7 +99,9 @@ fn condition(signal: Signal) -> impl Strategy<Value = String> {
     let number = select(vec!["0", "1", "2", "500", "1.5", "9007199254740993", "-1"]);
     let compare = || select(vec!["=", "<>", "<", "<=", ">", ">="]);
     let texts: Vec<&str> = match signal {
-        Signal::Spans => vec!["name", "status_code", "service_version", "attributes['code']", "attributes['http.route']", "resource['code']", "parent_span_id"],
+        Signal::Spans => {
+            vec!["name", "status_code", "service_version", "attributes['code']", "attributes['http.route']", "resource['code']", "parent_span_id"]
+        }
         _ => vec!["body", "service_name", "attributes['code']", "attributes['user']", "severity_text"],
     };
     let numbers: Vec<&str> = match signal {
@@ -84,8 +115,14 @@ fn condition(signal: Signal) -> impl Strategy<Value = String> {
     let any = [texts.clone(), numbers.clone()].concat();
     let mut leaves = vec![
         (select(texts.clone()), select(vec!["=", "<>"]), text.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed(),
-        (select(texts.clone()), select(vec!["in", "not in"]), proptest::collection::vec(text, 1..3)).prop_map(|(a, op, b)| format!("{a} {op} ({})", b.join(", "))).boxed(),
-        (select(texts.clone()), select(vec!["like", "not like", "ilike", "~", "!~"]), select(vec!["'5%'", "'%a%'", "'/c_rt%'", "'%'", "'a*b'", "'500'"]))
+        (select(texts.clone()), select(vec!["in", "not in"]), proptest::collection::vec(text, 1..3))
+            .prop_map(|(a, op, b)| format!("{a} {op} ({})", b.join(", ")))
+            .boxed(),
+        (
+            select(texts.clone()),
+            select(vec!["like", "not like", "ilike", "~", "!~"]),
+            select(vec!["'5%'", "'%a%'", "'/c_rt%'", "'%'", "'a*b'", "'500'"]),
+        )
             .prop_filter("no pattern for regular expressions", |(_, op, pattern)| !op.contains('~') || !pattern.contains("*"))
             .prop_map(|(a, op, b)| format!("{a} {op} {b}"))
             .boxed(),
@@ -95,13 +132,19 @@ fn condition(signal: Signal) -> impl Strategy<Value = String> {
         (compare(), 0..20).prop_map(move |(op, second)| format!("{time} {op} '2026-01-01T00:00:{second:02}Z'")).boxed(),
         select(vec!["trace_id", "span_id"])
             .prop_flat_map(|column| (Just(column), select(vec!["=", "<>"]), 0u8..4))
-            .prop_map(|(column, op, id)| format!("{column} {op} '{}'", hopline_model::ids::encode_hex(&vec![id; if column == "trace_id" { 16 } else { 8 }])))
+            .prop_map(|(column, op, id)| {
+                format!("{column} {op} '{}'", hopline_model::ids::encode_hex(&vec![id; if column == "trace_id" { 16 } else { 8 }]))
+            })
             .boxed(),
         Just("null".to_owned()).boxed(),
         Just("length(trace_id) > 5".to_owned()).boxed(),
     ];
     if signal == Signal::Logs {
-        leaves.push(select(vec!["match(body, 'card')", "match(body, '\"card declined\"')", "match(body, 'decl* card')", "observed_time > time"]).prop_map(str::to_owned).boxed());
+        leaves.push(
+            select(vec!["match(body, 'card')", "match(body, '\"card declined\"')", "match(body, 'decl* card')", "observed_time > time"])
+                .prop_map(str::to_owned)
+                .boxed(),
+        );
     }
     proptest::strategy::Union::new(leaves).prop_recursive(3, 8, 2, |inner| {
         prop_oneof![

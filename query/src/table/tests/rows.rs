@@ -1,7 +1,9 @@
 //! Five spans, four log records and two metric points, half of them in blocks; and questions to them.
 
 use crate::table::{SqlAnswer, SqlError, SqlOptions, sql};
-use arrow::array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array, new_null_array};
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array, new_null_array,
+};
 use arrow::datatypes::{DataType, Int32Type};
 use futures::StreamExt;
 use hopline_model::log::Log;
@@ -20,12 +22,13 @@ const MILLI: i64 = 1_000_000;
 
 pub(crate) struct Store {
     pub(crate) storage: Arc<Storage>,
+    pub(crate) tenant: TenantId,
     pub(crate) dir: tempfile::TempDir,
 }
 
 impl Store {
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::new(self.storage.snapshot(TenantId(0)))
+        Arc::new(self.storage.snapshot(self.tenant))
     }
 }
 
@@ -35,12 +38,13 @@ pub(crate) async fn store() -> Store {
     let config = Config { data_dir: dir.path().to_owned(), free_bytes_min: 0, wal_segment_bytes: 1 << 20, ..Config::default() };
     let now = UnixNanos(T0 + 60_000 * MILLI);
     let storage = Storage::open(config, ManualClock::at(now), Arc::new(OsFiles)).unwrap();
+    let tenant = storage.tenant("default").unwrap();
     let (spans, logs, metrics) = (spans(), logs(), metrics());
-    let append = |batches| Append { tenant: TenantId(0), batches, request_hash: None, received: now };
+    let append = |batches| Append { tenant, batches, request_hash: None, received: now };
     storage.append(append(vec![Span::to_batch(&spans[..3]), Log::to_batch(&logs[..2]), metrics])).await.unwrap();
     storage.flush().await.unwrap();
     storage.append(append(vec![Span::to_batch(&spans[3..]), Log::to_batch(&logs[2..])])).await.unwrap();
-    Store { storage, dir }
+    Store { storage, tenant, dir }
 }
 
 fn spans() -> Vec<Span> {
@@ -50,7 +54,10 @@ fn spans() -> Vec<Span> {
         service_name: "web".into(),
         service_version: Some(version.into()),
         deployment_environment_name: Some("prod".into()),
-        resource: format!("{{\"deployment.environment.name\":\"prod\",\"host.name\":\"h1\",\"service.name\":\"web\",\"service.version\":\"{version}\"}}").into(),
+        resource: format!(
+            "{{\"deployment.environment.name\":\"prod\",\"host.name\":\"h1\",\"service.name\":\"web\",\"service.version\":\"{version}\"}}"
+        )
+        .into(),
         scope: "{\"$name\":\"http\"}".into(),
         scope_name: Some("http".into()),
         ..Span::default()
