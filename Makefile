@@ -38,9 +38,8 @@ dev: setup ## server and page with reload: http://127.0.0.1:5173
 	@$(STEPS); need_node; npm_install ui; cargo build --workspace --bins --locked; \
 	trap 'kill 0' EXIT; "$$CARGO_TARGET_DIR/debug/hopline" serve --data-dir "$(DATA)" & npm run --prefix ui dev
 
-torture: ## long fault runs: 200 rounds of kill -9 under load
-	@$(STEPS); .ci/setup test; cargo build --workspace --all-targets --locked; \
-	HOPLINE_TORTURE_ROUNDS=$${ROUNDS:-200} cargo test --workspace --locked --test all -- --nocapture crash::
+torture: ## long fault runs (hours); ROUNDS=n of kill -9 (2000), ONLY=name picks; counts go to tests/crash/LEDGER.md
+	@$(STEPS); .ci/setup test; exec .ci/torture
 
 dist: ## the stripped release binary, in dist/
 	@$(STEPS); .ci/setup run; cargo build --release --workspace --bins --locked; mkdir -p dist; cp "$$CARGO_TARGET_DIR/release/hopline" dist/; ls -l dist/hopline

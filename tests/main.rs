@@ -6,7 +6,8 @@
 //! | `scenarios` | send → ask → expect, as data files, asked of live rows, after a kill and after a clean stop |
 //! | `sdk` | real OpenTelemetry SDKs in their own processes, compared with what they say they did |
 //! | `captures` | requests as real SDKs sent them, posted as they are |
-//! | `crash` | kill -9 under load: acknowledged = found, once |
+//! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
+//! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |
@@ -21,6 +22,7 @@ mod captures;
 mod crash;
 mod deploy;
 mod harness;
+mod overload;
 mod readme;
 mod scenarios;
 mod sdk;

@@ -18,6 +18,8 @@ pub struct Config {
     pub admission_wait_ms: u64,
     /// A body must have arrived whole by then.
     pub body_timeout_ms: u64,
+    /// A body of which nothing arrives for so long is given up.
+    pub body_stall_timeout_ms: u64,
     /// A connection must send its first byte, and finish its TLS handshake, by then.
     pub first_byte_timeout_ms: u64,
     /// An HTTP/1.1 connection without a request is closed after this.
@@ -30,10 +32,16 @@ pub struct Config {
     pub streams_per_connection_max: u32,
     /// Origins of web pages that may send (`https://shop.example`, or `*`). Empty: none.
     pub cors_origins: Vec<String>,
-    /// A record with more attributes is rejected.
+    /// Records of one request beyond this are rejected.
+    pub records_per_request_max: usize,
+    /// A record with more attributes, or with a map of more members in a value, is rejected.
     pub attributes_per_record_max: usize,
-    /// A span with more events, or more links, is rejected.
+    /// A span with more events, or more links, is rejected; a data point with more exemplars too.
     pub events_per_span_max: usize,
+    /// Names of services in an hour or two. Records of further ones are rejected. 0: no limit.
+    pub services_per_tenant_max: usize,
+    /// Metric series (name, attributes, resource) in an hour or two. Points of further ones are rejected. 0: no limit.
+    pub series_per_tenant_max: usize,
     /// Exporters shown in the status; the one longest unseen goes first.
     pub exporters_max: usize,
     pub redaction: Redaction,
@@ -48,6 +56,7 @@ impl Default for Config {
             in_flight_bytes_max: 32 << 20,
             admission_wait_ms: 250,
             body_timeout_ms: 30_000,
+            body_stall_timeout_ms: 5_000,
             first_byte_timeout_ms: 10_000,
             idle_timeout_ms: 120_000,
             drain_timeout_ms: 10_000,
@@ -55,8 +64,11 @@ impl Default for Config {
             connections_per_address_max: 4_096,
             streams_per_connection_max: 256,
             cors_origins: Vec::new(),
+            records_per_request_max: 262_144,
             attributes_per_record_max: 1_024,
             events_per_span_max: 10_000,
+            services_per_tenant_max: 10_000,
+            series_per_tenant_max: 200_000,
             exporters_max: 1_024,
             redaction: Redaction::default(),
         }

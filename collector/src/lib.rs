@@ -11,6 +11,8 @@
 //! | [`decode`] | protobuf or JSON bytes → Arrow rows; what is refused, and the words for it |
 //! | [`process`] | what is done to values at the door: redaction |
 //! | `admit` | bytes in flight: take, wait, or refuse |
+//! | [`cardinality`] | how many services and series one tenant may send |
+//! | `turns` | whose request is decoded next |
 //! | `write` | decode → append → wait for durable → answer |
 //! | `status` | what arrived from whom, and what went wrong |
 
@@ -18,10 +20,12 @@ pub mod config;
 pub mod serve;
 
 mod admit;
+pub mod cardinality;
 pub mod decode;
 pub mod process;
 mod receive;
 mod status;
+mod turns;
 mod write;
 
 pub use config::Config;

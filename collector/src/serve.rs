@@ -3,7 +3,7 @@
 //! Both doors answer gRPC and HTTP alike; a client that was pointed at the wrong one still works.
 
 use crate::config::Config;
-use crate::receive::{self, Shared};
+use crate::receive::{self, Connection, Shared};
 use hopline_model::Clock;
 use hopline_model::auth::Auth;
 use hopline_storage::Storage;
@@ -197,7 +197,8 @@ impl Door {
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20));
         let shared = self.shared.clone();
-        let service = service_fn(move |request| receive::answer(shared.clone(), peer, request));
+        let remembered = Connection::new(peer);
+        let service = service_fn(move |request| receive::answer(shared.clone(), remembered.clone(), request));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "connection ended early");

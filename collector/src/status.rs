@@ -1,13 +1,14 @@
 //! What arrived from whom, and what went wrong: in words for a person, in numbers for Prometheus.
 
 use crate::decode::Visit;
-use crate::receive::Kind;
+use crate::receive::{Connection, Kind, Sender};
 use hopline_model::{Signal, UnixNanos};
+use http::HeaderValue;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Newest errors kept.
@@ -64,22 +65,20 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    pub(crate) fn visited(
-        &self,
-        now: UnixNanos,
-        peer: SocketAddr,
-        transport: usize,
-        signal: Signal,
-        visits: Vec<Visit>,
-        reason: &str,
-        exporters_max: usize,
-    ) {
+    pub(crate) fn visited(&self, now: UnixNanos, sender: &Sender, signal: Signal, visits: Vec<Visit>, reason: &str, exporters_max: usize) {
+        let address = sender.connection.peer.ip();
         let mut exporters = self.exporters.lock();
         for visit in visits {
-            let key = Exporter { service: cut(&visit.service), sdk: cut(&visit.sdk), address: peer.ip() };
+            let sdk = if visit.sdk.is_empty() { text(sender.agent.as_ref()) } else { cut(&visit.sdk) };
+            let key = Exporter { service: cut(&visit.service), sdk, address };
+            let mut before = sender.connection.exporter.lock();
+            if before.as_ref() != Some(&key) {
+                *before = Some(key.clone());
+            }
+            drop(before);
             let seen = place(&mut exporters, key, exporters_max);
             seen.last_seen = now;
-            seen.transport = TRANSPORTS[transport];
+            seen.transport = TRANSPORTS[sender.transport];
             seen.accepted[slot(signal)] += visit.accepted;
             seen.rejected[slot(signal)] += visit.rejected;
             if visit.rejected > 0 {
@@ -88,17 +87,22 @@ impl Register {
         }
     }
 
-    /// A request that was not read has no service: its address alone is known, and whoever sent from there before.
-    pub(crate) fn refused(&self, now: UnixNanos, peer: SocketAddr, transport: &'static str, message: &str, exporters_max: usize) {
+    /// A request that was not read has no service: it is put down to whoever sent over the same connection before, else to the
+    /// `User-Agent` at that address.
+    pub(crate) fn refused(
+        &self,
+        now: UnixNanos,
+        connection: &Connection,
+        agent: Option<&HeaderValue>,
+        transport: &'static str,
+        message: &str,
+        exporters_max: usize,
+    ) {
+        let peer = connection.peer;
+        let known = connection.exporter.lock().clone();
+        let key = known.unwrap_or_else(|| Exporter { service: String::new(), sdk: text(agent), address: peer.ip() });
         let mut exporters = self.exporters.lock();
-        let newest = exporters.iter_mut().filter(|(exporter, _)| exporter.address == peer.ip()).max_by_key(|(_, seen)| seen.last_seen);
-        let seen = match newest {
-            Some((_, seen)) => seen,
-            None => {
-                let key = Exporter { service: String::new(), sdk: String::new(), address: peer.ip() };
-                place(&mut exporters, key, exporters_max)
-            }
-        };
+        let seen = place(&mut exporters, key, exporters_max);
         seen.refused += 1;
         seen.last_seen = now;
         seen.transport = transport;
@@ -161,6 +165,10 @@ fn place(exporters: &mut HashMap<Exporter, Seen>, key: Exporter, exporters_max: 
 
 pub(crate) fn slot(signal: Signal) -> usize {
     usize::from(signal.code()) - 1
+}
+
+fn text(agent: Option<&HeaderValue>) -> String {
+    cut(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default())
 }
 
 fn cut(text: &str) -> String {

@@ -58,7 +58,14 @@ pub struct Query {
 }
 
 impl Query {
-    pub fn new(config: Config, storage: Arc<Storage>, auth: Arc<Auth>, clock: Arc<dyn Clock>, ingest: Arc<dyn IngestReport>, doors: Doors) -> Arc<Self> {
+    pub fn new(
+        config: Config,
+        storage: Arc<Storage>,
+        auth: Arc<Auth>,
+        clock: Arc<dyn Clock>,
+        ingest: Arc<dyn IngestReport>,
+        doors: Doors,
+    ) -> Arc<Self> {
         let started = clock.now();
         let runner = run::Runner::new(&config);
         Arc::new(Self { storage, auth, clock, config, ingest, doors, started, runner, counters: Default::default() })

@@ -186,6 +186,12 @@ pub(crate) struct Doctor {
     /// First flush what is live and merge every window that has ended
     #[arg(long)]
     pub(crate) settle: bool,
+    /// Compare every stored file with its checksum; reads the whole store
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Verify, and rebuild damaged index files from the rows
+    #[arg(long)]
+    pub(crate) repair: bool,
     #[command(flatten)]
     pub(crate) ask: Ask,
 }

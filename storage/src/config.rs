@@ -29,6 +29,8 @@ pub struct Config {
     pub disk_budget_percent: u8,
     /// Ingest is refused below this much free space.
     pub free_bytes_min: u64,
+    /// Room kept on the volume, given back when a full disk would keep rows from being sealed. 0 keeps none.
+    pub reserve_bytes: u64,
     /// A window (10 min) is merged this long after its end.
     pub merge_delay_ms: u64,
     /// Files of the blocks that one merge takes, together.
@@ -51,6 +53,8 @@ impl Default for Config {
             retention_hours: 7 * 24,
             disk_budget_percent: 80,
             free_bytes_min: 1 << 30,
+            // What all live rows become as blocks, with the catalog.
+            reserve_bytes: 64 << 20,
             merge_delay_ms: 10 * 60 * 1000,
             merge_input_bytes_max: 64 << 20,
             merge_memory_bytes_max: 24 << 20,

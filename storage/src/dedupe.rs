@@ -108,6 +108,14 @@ impl Dedupe {
         }
     }
 
+    /// What the hashes take in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let state = self.state.lock();
+        let entry = size_of::<(Key, Known)>() + 1;
+        let queued = size_of::<(u64, Key)>();
+        (state.known.capacity() * entry + (state.unconfirmed.capacity() + state.confirmed.capacity()) * queued) as u64
+    }
+
     pub(crate) fn duplicates(&self) -> u64 {
         self.duplicates.load(Ordering::Relaxed)
     }
@@ -120,6 +128,11 @@ impl Dedupe {
 impl State {
     fn expire(&mut self, now: u64, hashes_max: usize) {
         let Self { known, unconfirmed, confirmed } = self;
+        // Most are confirmed and gone long before their place in the queue comes: then the queue is most of the memory.
+        if unconfirmed.len() > 1024 && unconfirmed.len() > 4 * known.len() {
+            unconfirmed.retain(|(_, key)| known.contains_key(key));
+            unconfirmed.shrink_to_fit();
+        }
         for queue in [confirmed, unconfirmed] {
             while let Some((until, key)) = queue.front() {
                 if *until > now && known.len() <= hashes_max && queue.len() <= 2 * hashes_max {
@@ -217,6 +230,22 @@ mod tests {
         clock.advance(6 * NANOS_PER_MINUTE);
         assert!(dedupe.claim(TENANT, 2).await.is_some());
         assert!(dedupe.claim(TENANT, 3).await.is_none());
+    }
+
+    /// Memory follows what is still known, not what came within the window.
+    #[tokio::test]
+    async fn queues_are_bounded() {
+        let (clock, dedupe) = new(1_000_000);
+        for hash in 0..50_000 {
+            dedupe.claim(TENANT, hash).await.unwrap().stored();
+            dedupe.confirm(TENANT, hash);
+            clock.advance(10_000_000);
+        }
+        // 60 s of 100 a second are known.
+        let state = dedupe.state.lock();
+        assert!(state.known.len() < 6_100 && state.unconfirmed.len() < 25_000, "{} {}", state.known.len(), state.unconfirmed.len());
+        drop(state);
+        assert!(dedupe.bytes() < 4 << 20, "{}", dedupe.bytes());
     }
 
     /// The oldest go when there are too many.

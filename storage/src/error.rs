@@ -1,5 +1,7 @@
 //! What can go wrong in storage, and what kind of trouble it is: the kind decides the answer's status code.
 
+use std::sync::Arc;
+
 /// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -61,6 +63,7 @@ impl Error {
                 std::io::ErrorKind::Interrupted => Kind::Retry,
                 _ => Kind::Internal,
             },
+            Self::Catalog(_) | Self::Arrow(_) | Self::Parquet(_) | Self::Index(_) if self.is_disk_full() => Kind::Full,
             Self::Corrupt { .. } | Self::Newer { .. } | Self::Parquet(_) | Self::Index(_) => Kind::Corrupt,
             Self::Invalid(_) => Kind::Invalid,
             Self::Retry(_) => Kind::Retry,
@@ -69,6 +72,23 @@ impl Error {
             Self::Limit(_) | Self::Cancelled => Kind::Limit,
             Self::Catalog(_) | Self::Arrow(_) | Self::Internal(_) => Kind::Internal,
         }
+    }
+
+    /// Somewhere below it the disk was full.
+    fn is_disk_full(&self) -> bool {
+        if let Self::Catalog(rusqlite::Error::SqliteFailure(failure, _)) = self {
+            return failure.code == rusqlite::ErrorCode::DiskFull;
+        }
+        let full = |error: &std::io::Error| matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let here = error.downcast_ref::<std::io::Error>().or_else(|| error.downcast_ref::<Arc<std::io::Error>>().map(AsRef::as_ref));
+            if here.is_some_and(full) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     /// For `map_err`: `file.sync().map_err(Error::io("sync", &path))`.

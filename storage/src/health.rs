@@ -13,6 +13,12 @@ pub(crate) struct Health {
     quarantined_bytes: AtomicU64,
     pub(crate) seals: AtomicU64,
     pub(crate) merges: AtomicU64,
+    /// Entries that replay has read and that no table holds yet, decoded.
+    pub(crate) replay_bytes: AtomicU64,
+    /// The buffer in which the WAL writer puts a group together.
+    pub(crate) group_bytes: AtomicU64,
+    /// Rows that a merge holds.
+    pub(crate) merge_bytes: AtomicU64,
     notes: Mutex<VecDeque<String>>,
 }
 

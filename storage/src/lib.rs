@@ -41,7 +41,9 @@ pub mod wal;
 pub use config::Config;
 pub use error::{Error, Kind, Result};
 pub use snapshot::{Chunk, Snapshot};
-pub use storage::{Append, Appended, Stats, Storage};
+pub use storage::{Append, Appended, Memory, Stats, Storage};
+pub use upkeep::repair::Repaired;
+pub use upkeep::verify::{Damaged, Verified};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Start: lock → catalog (new epoch) → WAL checked → doors open → replay behind them.
+//! Start: lock → formats and checksums of the WAL, nothing changed yet → catalog (new epoch) → doors open → replay behind them.
 
 use crate::catalog::{Catalog, SqliteCatalog};
 use crate::config::Config;
@@ -8,6 +8,7 @@ use crate::flush::due::Limits;
 use crate::flush::run::Flush;
 use crate::health::Health;
 use crate::objects::lock::Lock;
+use crate::objects::reserve::Reserve;
 use crate::objects::{FileIo, LocalObjects, ObjectIo, names};
 use crate::storage::{Storage, Tasks};
 use crate::upkeep::ids::BlockIds;
@@ -17,12 +18,12 @@ use crate::upkeep::retention::Retention;
 use crate::upkeep::run::Upkeep;
 use crate::upkeep::sweep::Sweep;
 use crate::version::Versions;
-use crate::wal::recover::recover;
+use crate::wal::recover::{HashLimits, check, recover};
 use crate::wal::replay::Replay;
 use crate::wal::segment::Segments;
 use crate::wal::writer::Writer;
 use hopline_model::time::NANOS_PER_HOUR;
-use hopline_model::{Clock, Lsn};
+use hopline_model::{Clock, Lsn, UnixNanos};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -45,19 +46,28 @@ pub(crate) fn open_with(
     let wal_dir = config.data_dir.join(names::WAL_DIR);
     files.create_dir_all(&wal_dir).map_err(Error::io("create", &wal_dir))?;
     files.sync_dir(&config.data_dir).map_err(Error::io("sync", &config.data_dir))?;
-    let objects: Arc<dyn ObjectIo> = Arc::new(LocalObjects::open(&config.data_dir, files.clone())?);
+    let segments = Arc::new(Segments::new(files.clone(), wal_dir));
+    let hash_limits = HashLimits {
+        since: match config.duplicate_window_ms {
+            0 => UnixNanos::MAX,
+            window => UnixNanos(clock.now().0.saturating_sub_unsigned(window.saturating_mul(1_000_000))),
+        },
+        count_max: config.duplicate_hashes_max,
+    };
+    let checked = check(&files, &segments, hash_limits)?;
     let loaded = catalog.begin()?;
+    // From here on the directory is known to be of a format that this version reads: now it may be changed.
+    let objects: Arc<dyn ObjectIo> = Arc::new(LocalObjects::open(&config.data_dir, files.clone())?);
     let epoch = loaded.epoch;
     let health = Arc::new(Health::default());
-    let segments = Arc::new(Segments::new(files.clone(), wal_dir));
     let known = loaded.blocks.iter().chain(&loaded.removed).map(|meta| meta.id).collect();
     let versions = Arc::new(Versions::new(clock.clone(), objects.clone(), epoch, &config, loaded.blocks, &loaded.sealed));
     versions.keep_removed(loaded.removed);
 
     let sealed = versions.sealed_all();
-    let recovered = recover(&files, &segments, |stream| sealed.get(stream).copied())?;
+    let mut recovered = recover(checked, &segments, sealed.clone(), hash_limits);
     health.quarantined(recovered.quarantined_bytes);
-    recovered.notes.into_iter().for_each(|note| health.note(note));
+    std::mem::take(&mut recovered.notes).into_iter().for_each(|note| health.note(note));
     if let Err(error) = segments.trim(|stream| sealed.get(stream).copied()) {
         health.note(format!("a WAL segment that is no longer needed stays for now: {error}"));
     }
@@ -68,7 +78,7 @@ pub(crate) fn open_with(
     }
     let dedupe = Dedupe::new(clock.clone(), config.duplicate_window_ms, config.duplicate_hashes_max);
     dedupe.restore(loaded.hashes);
-    dedupe.restore(recovered.hashes);
+    dedupe.restore(std::mem::take(&mut recovered.hashes));
 
     let retention = Retention {
         clock: clock.clone(),
@@ -109,6 +119,7 @@ pub(crate) fn open_with(
         input_bytes_max: config.merge_input_bytes_max,
         memory_bytes_max: config.merge_memory_bytes_max,
     };
+    let reserve = Arc::new(Reserve::new(files.clone(), &config.data_dir, config.reserve_bytes));
     let flusher = Flush {
         clock,
         versions: versions.clone(),
@@ -116,6 +127,7 @@ pub(crate) fn open_with(
         catalog: catalog.clone(),
         objects,
         health: health.clone(),
+        reserve: reserve.clone(),
         ids,
         epoch,
         limits: Limits {
@@ -134,14 +146,16 @@ pub(crate) fn open_with(
         wake_flush,
         live_bytes_max: config.live_bytes_max + config.live_bytes_max / 2,
     };
-    let sweep = Sweep { files: files.clone(), data_dir: config.data_dir.clone(), known, before: loaded.block_next };
+    let sweep = Sweep { files: files.clone(), data_dir: config.data_dir.clone(), known, versions: versions.clone(), before: loaded.block_next };
     let keeper = Upkeep {
         files,
         health: health.clone(),
         data_dir: config.data_dir.clone(),
         free_bytes_min: config.free_bytes_min,
+        reserve: reserve.clone(),
         retention,
         sweep: Some(sweep),
+        merge: merge.clone(),
     };
     keeper.look_at_space();
     if recovered.pending.is_empty() {
@@ -152,7 +166,7 @@ pub(crate) fn open_with(
         flush,
         merge,
         upkeep,
-        replay_thread: spawn("hopline-replay", move || replay.run(recovered.pending))?,
+        replay_thread: spawn("hopline-replay", move || replay.run(&recovered))?,
         writer_thread: spawn("hopline-wal", move || writer.run(&request_queue))?,
         flush_thread: spawn("hopline-seal", move || flusher.run(&flush_wakes, &flush_commands))?,
         merge_thread: spawn("hopline-merge", move || merger.run(&merge_commands))?,
@@ -166,6 +180,7 @@ pub(crate) fn open_with(
         segments,
         catalog,
         dedupe,
+        reserve,
         epoch,
         tenants: RwLock::new(loaded.tenants.into_iter().collect()),
         tasks: Mutex::new(Some(tasks)),

@@ -8,12 +8,14 @@ use crate::error::{Error, Result};
 use crate::flush::run::FlushAll;
 use crate::health::Health;
 use crate::live::Rows;
-use crate::objects::lock::Lock;
 use crate::objects::FileIo;
+use crate::objects::lock::Lock;
+use crate::objects::reserve::Reserve;
 use crate::snapshot::Snapshot;
-use crate::upkeep::merge::Settle;
+use crate::upkeep::merge::Command;
+use crate::upkeep::repair::Repaired;
 use crate::upkeep::verify::Verified;
-use crate::version::Versions;
+use crate::version::{Versions, meta_bytes};
 use crate::wal::entry::{HashRows, Header, Unplaced};
 use crate::wal::payload::{self, SCHEMA_VERSION};
 use crate::wal::segment::Segments;
@@ -64,13 +66,35 @@ pub struct Stats {
     pub block_rows: u64,
     pub block_bytes: u64,
     pub free_bytes: u64,
+    /// Room held on the volume to seal with.
+    pub reserved_bytes: u64,
     pub appended_rows: u64,
     pub duplicate_requests: u64,
+    pub memory: Memory,
     pub seals: u64,
     pub merges: u64,
     pub quarantined_bytes: u64,
+    /// Damaged WAL files that lie aside, `wal/*.damaged`.
+    pub quarantined_files: u64,
     /// Newest trouble in words, for a person; empty when there was none.
     pub notes: Vec<String>,
+}
+
+/// Every buffer of storage that grows with what is sent, bytes; each has its limit. What queries hold is counted by them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Rows in memory, being sealed or not: `live_bytes_max`, twice while a seal is on its way.
+    pub live_bytes: u64,
+    /// The group that the WAL writer puts together.
+    pub wal_group_bytes: u64,
+    /// Entries that replay has read ahead.
+    pub replay_bytes: u64,
+    /// Rows that a merge holds: `merge_memory_bytes_max`.
+    pub merge_bytes: u64,
+    /// Hashes of requests: `duplicate_hashes_max`.
+    pub duplicates_bytes: u64,
+    /// The list of blocks.
+    pub catalog_bytes: u64,
 }
 
 /// The store of one data directory.
@@ -82,6 +106,7 @@ pub struct Storage {
     pub(crate) segments: Arc<Segments>,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) dedupe: Arc<Dedupe>,
+    pub(crate) reserve: Arc<Reserve>,
     pub(crate) epoch: u32,
     pub(crate) tenants: RwLock<HashMap<String, TenantId>>,
     /// The ways to the tasks; gone once storage stops.
@@ -93,7 +118,7 @@ pub struct Storage {
 pub(crate) struct Tasks {
     pub(crate) requests: Sender<Request>,
     pub(crate) flush: Sender<FlushAll>,
-    pub(crate) merge: Sender<Settle>,
+    pub(crate) merge: Sender<Command>,
     pub(crate) upkeep: Sender<()>,
     pub(crate) replay_thread: JoinHandle<()>,
     pub(crate) writer_thread: JoinHandle<()>,
@@ -218,11 +243,21 @@ impl Storage {
             block_rows: metas().map(|meta| meta.rows).sum(),
             block_bytes: metas().map(BlockMeta::bytes).sum(),
             free_bytes: self.health.free_bytes(),
+            reserved_bytes: self.reserve.held_bytes(),
             appended_rows,
             duplicate_requests: self.dedupe.duplicates(),
+            memory: Memory {
+                live_bytes,
+                wal_group_bytes: self.health.group_bytes.load(Ordering::Relaxed),
+                replay_bytes: self.health.replay_bytes.load(Ordering::Relaxed),
+                merge_bytes: self.health.merge_bytes.load(Ordering::Relaxed),
+                duplicates_bytes: self.dedupe.bytes(),
+                catalog_bytes: metas().map(meta_bytes).sum(),
+            },
             seals: self.health.seals.load(Ordering::Relaxed),
             merges: self.health.merges.load(Ordering::Relaxed),
             quarantined_bytes: self.health.quarantined_bytes(),
+            quarantined_files: self.segments.set_aside(),
             notes: self.health.notes(),
         }
     }
@@ -240,13 +275,21 @@ impl Storage {
         self.flush().await?;
         let (done, answer) = oneshot::channel();
         let stopped = || Error::Closed("storage is shutting down".into());
-        self.tasks.lock().as_ref().ok_or_else(stopped)?.merge.send(done).map_err(|_| stopped())?;
+        self.tasks.lock().as_ref().ok_or_else(stopped)?.merge.send(Command::Settle(done)).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
     /// Reads every file of every block and compares it with its checksum (`hopline doctor`). Takes as long as the disk does.
     pub fn verify(&self) -> Verified {
         crate::upkeep::verify::verify(&self.versions)
+    }
+
+    /// Verifies, then writes blocks anew whose side files (`.tix`, `.idx`, `.tok`) are damaged or missing, from their rows; names
+    /// the rows that are lost (`hopline doctor --repair`). Blocks the thread that asks; queries and ingest go on meanwhile.
+    pub fn repair(&self) -> Result<Repaired> {
+        let stopped = || Error::Closed("storage is shutting down".into());
+        let merge = self.tasks.lock().as_ref().ok_or_else(stopped)?.merge.clone();
+        crate::upkeep::repair::repair(&self.versions, &merge)
     }
 
     /// Stops the tasks, seals what is live, leaves nothing to replay.

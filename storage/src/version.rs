@@ -223,3 +223,11 @@ impl Versions {
         (state.tables.values().map(Table::rows).sum(), state.tables.values().map(Table::bytes).sum(), state.appended_rows)
     }
 }
+
+/// What a block's meta takes in memory, by the lengths of its parts.
+pub(crate) fn meta_bytes(meta: &BlockMeta) -> u64 {
+    let services: usize = meta.services.iter().map(|service| size_of_val(service) + service.service_name.len()).sum();
+    let dense: usize = meta.dense.iter().map(|key| size_of_val(key) + key.len()).sum();
+    let lists = size_of_val(&meta.files[..]) + size_of_val(&meta.windows[..]) + size_of_val(&meta.counts[..]);
+    (size_of::<Block>() + services + dense + lists) as u64
+}

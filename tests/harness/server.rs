@@ -26,6 +26,10 @@ pub(crate) struct Server {
     dir: TempDir,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// A command that runs the server, as `strace …` does.
+    wrapper: Vec<String>,
+    /// Where the data lies, when not in a directory of its own.
+    data_dir: Option<PathBuf>,
     running: Option<Running>,
 }
 
@@ -42,28 +46,44 @@ impl Server {
     }
 
     pub(crate) fn with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut server = Self {
+        let mut server = Self::prepare(arguments, environment);
+        server.start_again();
+        server
+    }
+
+    /// Not started yet.
+    pub(crate) fn prepare(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self {
             dir: tempfile::tempdir().expect("a temporary directory"),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: environment.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            wrapper: vec![],
+            data_dir: None,
             running: None,
-        };
-        server.start_again();
-        server
+        }
+    }
+
+    /// For the next start.
+    pub(crate) fn set_environment(&mut self, name: &str, value: Option<&str>) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.extend(value.map(|value| (name.to_string(), value.to_string())));
+    }
+
+    /// For the next start.
+    pub(crate) fn set_wrapper(&mut self, command: &[&str]) {
+        self.wrapper = command.iter().map(ToString::to_string).collect();
+    }
+
+    /// For the next start.
+    pub(crate) fn set_data_dir(&mut self, path: &Path) {
+        self.data_dir = Some(path.to_path_buf());
     }
 
     /// Starts on the same data; ports are new ones.
     pub(crate) fn start_again(&mut self) {
         assert!(self.running.is_none(), "it is running");
         let began = Instant::now();
-        let mut command = Command::new(binary());
-        command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"]);
-        command.arg(self.data_dir()).args(&self.arguments);
-        for name in ["HOPLINE_TOKEN", "HOPLINE_ENDPOINT", "HOPLINE_CONFIG"] {
-            command.env_remove(name);
-        }
-        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = self.spawn();
         let log = collect(child.stderr.take().expect("piped"));
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("standard output");
@@ -78,12 +98,66 @@ impl Server {
         self.running = Some(Running { child, ready, ready_after, log });
     }
 
+    fn spawn(&self) -> Child {
+        let mut command = match self.wrapper.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary());
+                command
+            }
+            None => Command::new(binary()),
+        };
+        command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"]);
+        command.arg(self.data_dir()).args(&self.arguments);
+        for name in ["HOPLINE_TOKEN", "HOPLINE_ENDPOINT", "HOPLINE_CONFIG"] {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+    }
+
+    /// Starts and dies by kill -9 so long after, ready or not.
+    pub(crate) fn start_and_kill(&mut self, after: Duration) {
+        assert!(self.running.is_none(), "it is running");
+        let mut child = self.spawn();
+        let _log = collect(child.stderr.take().expect("piped"));
+        std::thread::sleep(after);
+        child.kill().expect("kill");
+        child.wait().expect("wait");
+    }
+
+    /// Starts and expects it to refuse; gives what it says.
+    pub(crate) fn refuses_to_start(&mut self) -> String {
+        assert!(self.running.is_none(), "it is running");
+        let output = self.spawn().wait_with_output().expect("it ends");
+        assert!(!output.status.success(), "it should refuse to start");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// The process ends by itself; [`Server::kill`] is still to be called.
+    pub(crate) fn died_within(&mut self, patience: Duration) -> bool {
+        let running = self.running.as_mut().expect("it is running");
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if running.child.try_wait().expect("wait").is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// What it has said on standard error.
+    pub(crate) fn log(&self) -> String {
+        self.running().log.lock().unwrap().clone()
+    }
+
     fn running(&self) -> &Running {
         self.running.as_ref().expect("it is running")
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.data_dir.clone().unwrap_or_else(|| self.dir.path().join("data"))
     }
 
     fn address(&self, door: &str) -> &str {
@@ -114,14 +188,29 @@ impl Server {
         self.running().ready_after
     }
 
+    /// The server's own, also below a wrapper.
     pub(crate) fn pid(&self) -> u32 {
-        self.running().child.id()
+        let pid = self.running().child.id();
+        if self.wrapper.is_empty() {
+            return pid;
+        }
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("procfs");
+        children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a wrapper has a child")
     }
 
     /// Memory in use, bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was ever in use, bytes.
+    pub(crate) fn resident_bytes_peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("procfs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of memory");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("kB") * 1024
     }
 
@@ -146,6 +235,11 @@ impl Server {
 
     /// kill -9.
     pub(crate) fn kill(&mut self) {
+        if !self.wrapper.is_empty() {
+            // A wrapper lets go of its child when it is killed.
+            let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a process id");
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("signal");
+        }
         let mut running = self.running.take().expect("it is running");
         running.child.kill().expect("kill");
         running.child.wait().expect("wait");

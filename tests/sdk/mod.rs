@@ -1,6 +1,10 @@
 //! Real OpenTelemetry SDKs, each service in a process of its own, compared span by span with what they say they did.
 //!
-//! The programs are `python/shop.py` and `node/web.mjs`; `.ci/setup test` installs their packages.
+//! The programs are `python/shop.py`, `node/web.mjs`, `go/main.go`, `java/` and `rust.rs`; `.ci/setup test` installs their packages and
+//! builds the two that are built, where Go and Maven are on the machine. `telemetrygen`, the Collector's own load generator, is a
+//! client too. Elsewhere these say that they were left out.
+
+mod rust;
 
 use crate::harness::{Server, api::Api, eventually, root};
 use serde_json::{Value, json};
@@ -53,12 +57,27 @@ impl Drop for Service {
     }
 }
 
-/// The interpreter that `.ci/setup test` made.
-fn python() -> PathBuf {
+/// What `.ci/setup test` made and keeps for this user.
+fn cached(path: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache"));
-    cache.join("hopline/python/bin/python")
+    cache.join("hopline").join(path)
+}
+
+fn python() -> PathBuf {
+    cached("python/bin/python")
+}
+
+/// What `.ci/setup test` builds with `tool`; none, and said so, on a machine without it.
+fn built(path: &str, tool: &str) -> Option<PathBuf> {
+    if !Command::new(tool).arg(if tool == "go" { "version" } else { "--version" }).output().is_ok_and(|output| output.status.success()) {
+        println!("left out: there is no {tool} on this machine");
+        return None;
+    }
+    let path = cached(path);
+    assert!(path.exists(), "{} is missing: run `.ci/setup test`", path.display());
+    Some(path)
 }
 
 fn shop(name: &str, more: &[&str], endpoint: &str) -> Service {
@@ -107,18 +126,96 @@ fn node_web_span_by_span() {
     assert_eq!(truth.spans, ORDERS as usize * 3);
 }
 
+/// The SDK for Go: one service over gRPC with gzip, called by one over HTTP with gzip, called by a plain one.
+#[test]
+fn go_stock_span_by_span() {
+    let Some(program) = built("go/stock", "go") else { return };
+    let server = Server::start();
+    let go = |arguments: &[&str], endpoint: &str| {
+        let mut command = Command::new(&program);
+        command.args(arguments);
+        Service::start(command, endpoint)
+    };
+    let store = go(&["store", "-protocol", "grpc", "-gzip"], &server.otlp_grpc());
+    let stock = go(&["stock", "-gzip", "-next", &store.url()], &server.otlp_http());
+    let front = go(&["front", "-protocol", "grpc", "-next", &stock.url()], &server.otlp_grpc());
+    (1..=ORDERS).for_each(|n| order(&front, n));
+    assert_eq!(compare(&server, &[&store, &stock, &front]).spans, ORDERS as usize * 5);
+}
+
+/// The SDK for Java: over gRPC, and over HTTP with gzip.
+#[test]
+fn java_till_span_by_span() {
+    let Some(classes) = built("java/classes", "mvn") else { return };
+    let server = Server::start();
+    let java = |arguments: &[&str], endpoint: &str| {
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(format!("{}:{}/*", classes.display(), classes.with_file_name("libraries").display())).arg("Till").args(arguments);
+        Service::start(command, endpoint)
+    };
+    let till = java(&["till", "--protocol", "grpc"], &server.otlp_grpc());
+    let desk = java(&["desk", "--gzip", "--next", &till.url()], &server.otlp_http());
+    (1..=ORDERS).for_each(|n| order(&desk, n));
+    assert_eq!(compare(&server, &[&till, &desk]).spans, ORDERS as usize * 3);
+}
+
+/// The SDK for Rust: gRPC, protobuf and JSON over HTTP, all with gzip.
+#[test]
+fn rust_ledger_span_by_span() {
+    let server = Server::start();
+    let ways = [("ledger-grpc", rust::Way::Grpc), ("ledger-protobuf", rust::Way::Protobuf), ("ledger-json", rust::Way::Json)];
+    // One after the other is exported and looked for: a map is lazy.
+    let truths = ways.into_iter().map(|(name, way)| {
+        let truth = rust::ledger(name, way, &server.otlp_http(), &server.otlp_grpc(), ORDERS);
+        assert_eq!(truth["sent"], true, "{name} could not export");
+        (truth, Instant::now())
+    });
+    assert_eq!(compare_truths(&server, truths).spans, ways.len() * ORDERS as usize * 2);
+}
+
+/// The Collector project's own generator: what it says it sent is stored.
+#[test]
+fn telemetrygen_is_counted() {
+    let Some(program) = built("go/telemetrygen", "go") else { return };
+    let server = Server::start();
+    let (grpc, http) = (server.otlp_grpc(), server.otlp_http());
+    let run = |signal: &str, count: &str, more: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args([signal, "--otlp-insecure", count, "40", "--workers", "2", "--rate", "0"]).args(more);
+        let output = command.output().expect("it starts");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {words}");
+    };
+    let (grpc, http) = (grpc.trim_start_matches("http://"), http.trim_start_matches("http://"));
+    for more in [vec!["--otlp-endpoint", grpc], vec!["--otlp-endpoint", http, "--otlp-http"]] {
+        run("traces", "--traces", &more);
+        run("logs", "--logs", &more);
+        run("metrics", "--metrics", &more);
+    }
+    let api = server.api();
+    // Two workers with 40 traces of a parent and a child each, twice; and 40 records each.
+    eventually(VISIBLE_WITHIN, || if api.spans_stored() == 2 * 2 * 40 * 2 { Ok(()) } else { Err(api.spans_stored().to_string()) });
+    assert_eq!(api.logs_stored(), 2 * 2 * 40);
+    let status = api.get("/api/v1/status");
+    assert_eq!(status["ingest"]["rejected"], json!({"spans": 0, "logs": 0, "metrics": 0}));
+    assert_eq!(status["ingest"]["accepted"]["metrics"], 2 * 2 * 40, "{status}");
+}
+
 struct Compared {
     spans: usize,
 }
 
 /// Everything the services say they did is found within a second of its acknowledgement, equal, and nothing else.
 fn compare(server: &Server, services: &[&Service]) -> Compared {
+    compare_truths(server, services.iter().map(|service| service.flush()))
+}
+
+fn compare_truths(server: &Server, truths: impl IntoIterator<Item = (Value, Instant)>) -> Compared {
     let api = server.api();
     let mut traces: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let (mut spans, mut logs) = (0, Vec::new());
     let mut slowest = Duration::ZERO;
-    for service in services {
-        let (truth, acknowledged) = service.flush();
+    for (truth, acknowledged) in truths {
         for span in truth["spans"].as_array().unwrap() {
             spans += 1;
             traces.entry(span["trace_id"].as_str().unwrap().to_string()).or_default().push(span.clone());
@@ -144,11 +241,15 @@ fn compare(server: &Server, services: &[&Service]) -> Compared {
         let answer = api.get(&format!("/api/v1/traces/{id}/logs?limit=1000"));
         let seen_logs = answer["items"].as_array().unwrap();
         let mut wanted_bodies: Vec<_> = wanted_logs
-            .map(|log| (log["span_id"].to_string(), log["service_name"].to_string(), log["body"].to_string(), log["severity_number"].to_string()))
+            .map(|log| {
+                (log["span_id"].to_string(), log["service_name"].to_string(), sorted(&log["body"]).to_string(), log["severity_number"].to_string())
+            })
             .collect();
         let mut seen_bodies: Vec<_> = seen_logs
             .iter()
-            .map(|log| (log["span_id"].to_string(), log["service_name"].to_string(), log["body"].to_string(), log["severity_number"].to_string()))
+            .map(|log| {
+                (log["span_id"].to_string(), log["service_name"].to_string(), sorted(&log["body"]).to_string(), log["severity_number"].to_string())
+            })
             .collect();
         wanted_bodies.sort();
         seen_bodies.sort();
@@ -197,6 +298,15 @@ fn same_span(wanted: &Value, seen: &Value) {
         value["links"].as_array().unwrap_or(&empty).iter().map(|link| (link["trace_id"].clone(), link["span_id"].clone())).collect::<Vec<_>>()
     };
     assert_eq!(links(seen), links(wanted), "links of {id}");
+}
+
+/// Members by name: their order is not the sender's to keep.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), sorted(value))).collect::<BTreeMap<_, _>>().into_iter().collect(),
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
 }
 
 fn text_or_none(value: &Value) -> Option<&str> {

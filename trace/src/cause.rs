@@ -98,7 +98,13 @@ impl Causes {
         let failed_root = tree.root().filter(|root| !tree.is_missing(*root) && trace.status(*root) == Status::Error);
         let inside = |span: &usize| failed_root.is_none_or(|root| is_below(tree, *span, root));
         // Climbing costs the depth for each: a bounded number of causes is asked.
-        spans.clone().filter(inside).take(CLIMBS_MAX).find(|span| !good(*span)).or_else(|| spans.clone().find(inside)).or_else(|| spans.clone().next())
+        spans
+            .clone()
+            .filter(inside)
+            .take(CLIMBS_MAX)
+            .find(|span| !good(*span))
+            .or_else(|| spans.clone().find(inside))
+            .or_else(|| spans.clone().next())
     }
 
     fn recover(&mut self, trace: &Trace, tree: &Tree) {

@@ -7,29 +7,73 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Defect {
     /// Spans without a valid id cannot be anybody's parent.
-    ZeroSpanId { spans: usize },
+    ZeroSpanId {
+        spans: usize,
+    },
     /// Spans that name themselves as their parent stand as roots.
-    SelfParent { spans: usize, example: SpanId },
+    SelfParent {
+        spans: usize,
+        example: SpanId,
+    },
     /// Parents in a circle: each was cut at its earliest span, which stands as a root.
-    Cycle { cycles: usize, spans: usize, cut_at: SpanId },
+    Cycle {
+        cycles: usize,
+        spans: usize,
+        cut_at: SpanId,
+    },
     /// Several spans with one id: children hang under the earliest of the same service.
-    DuplicateSpanId { ids: usize, spans: usize, example: SpanId },
+    DuplicateSpanId {
+        ids: usize,
+        spans: usize,
+        example: SpanId,
+    },
     /// Client and server wrote one id, as Zipkin does: the server hangs under the client.
-    SharedSpanId { ids: usize, example: SpanId },
+    SharedSpanId {
+        ids: usize,
+        example: SpanId,
+    },
     /// Spans whose parent never came hang under a named placeholder.
-    MissingParent { parents: usize, children: usize, example: SpanId },
-    SeveralRoots { roots: usize },
+    MissingParent {
+        parents: usize,
+        children: usize,
+        example: SpanId,
+    },
+    SeveralRoots {
+        roots: usize,
+    },
     /// Roots so far apart that the trace id was used for more than one request.
-    ReusedTraceId { requests: usize, gap_nano: i64 },
-    EndBeforeStart { spans: usize, example: SpanId },
+    ReusedTraceId {
+        requests: usize,
+        gap_nano: i64,
+    },
+    EndBeforeStart {
+        spans: usize,
+        example: SpanId,
+    },
     /// Spans sent before they ended.
-    Unfinished { spans: usize, example: SpanId },
+    Unfinished {
+        spans: usize,
+        example: SpanId,
+    },
     /// Children that ended after their parent had: the rest does not count for the parent.
-    OutlivesParent { spans: usize, example: SpanId, most_nano: i64 },
+    OutlivesParent {
+        spans: usize,
+        example: SpanId,
+        most_nano: i64,
+    },
     /// Children that started before their parent, by their clocks.
-    StartsBeforeParent { spans: usize, example: SpanId, most_nano: i64 },
+    StartsBeforeParent {
+        spans: usize,
+        example: SpanId,
+        most_nano: i64,
+    },
     /// A clock that cannot be right; `nano` is what is to be added to its times.
-    ClockSkew { service: String, instance: String, nano: i64, pairs: usize },
+    ClockSkew {
+        service: String,
+        instance: String,
+        nano: i64,
+        pairs: usize,
+    },
 }
 
 impl fmt::Display for Defect {
@@ -55,7 +99,9 @@ impl fmt::Display for Defect {
             Self::ReusedTraceId { requests, gap_nano } => {
                 write!(f, "the trace id stands for {requests} requests, {} apart", Nano(*gap_nano))
             }
-            Self::EndBeforeStart { spans, example } => write!(f, "{} ended before the start (such as {example}): duration taken as 0", count(*spans, "span")),
+            Self::EndBeforeStart { spans, example } => {
+                write!(f, "{} ended before the start (such as {example}): duration taken as 0", count(*spans, "span"))
+            }
             Self::Unfinished { spans, example } => write!(f, "{} had not ended when sent (such as {example})", count(*spans, "span")),
             Self::OutlivesParent { spans, example, most_nano } => {
                 write!(f, "{} ended after the parent, by up to {} (such as {example})", count(*spans, "span"), Nano(*most_nano))

@@ -94,7 +94,8 @@ impl Histogram {
             merged.push(match (a.peek(), b.peek()) {
                 (Some((x, n)), Some((y, m))) if x == y => {
                     let both = (*x, n.saturating_add(*m));
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                     both
                 }
                 (Some(x), Some(y)) if x.0 < y.0 => {

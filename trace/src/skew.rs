@@ -29,6 +29,12 @@ impl From<Origin> for Clock {
     }
 }
 
+impl Clock {
+    fn names<'a>(&self, trace: &'a Trace) -> [&'a str; 4] {
+        [self.service.name, self.service.namespace, self.service.environment, self.instance].map(|text| trace.text(text))
+    }
+}
+
 /// The estimated correction of one (service, instance).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockOffset {
@@ -108,11 +114,12 @@ impl Skew {
         }
         let offsets = spread(trace, tree, &corrections);
         let by_span = (0..trace.len()).map(|span| offsets.get(&trace.origin(span).into()).map_or(0, |(nano, _)| *nano)).collect();
-        let clocks = offsets
+        let mut clocks: Vec<ClockOffset> = offsets
             .into_iter()
             .filter(|(_, (nano, _))| *nano != 0)
             .map(|(clock, (nano, pairs))| ClockOffset { service: clock.service, instance: clock.instance, nano, pairs })
             .collect();
+        clocks.sort_by_cached_key(|offset| Clock { service: offset.service, instance: offset.instance }.names(trace));
         Self { clocks, by_span }
     }
 
@@ -140,8 +147,8 @@ fn spread(trace: &Trace, tree: &Tree, corrections: &BTreeMap<(Clock, Clock), (i6
         neighbours.entry(*from).or_default().push((*to, *nano, *pairs));
         neighbours.entry(*to).or_default().push((*from, nano.saturating_neg(), *pairs));
     }
-    // Most calls first: they say most surely.
-    neighbours.values_mut().for_each(|list| list.sort_by_key(|(clock, _, pairs)| (std::cmp::Reverse(*pairs), *clock)));
+    // Most calls first: they say most surely. Between equals the names decide, which do not depend on what was read first.
+    neighbours.values_mut().for_each(|list| list.sort_by_cached_key(|(clock, nano, pairs)| (std::cmp::Reverse(*pairs), clock.names(trace), *nano)));
     let first = tree.root().filter(|root| !tree.is_missing(*root)).map(|root| Clock::from(trace.origin(root)));
     let mut starts: Vec<Clock> = first.into_iter().collect();
     let mut seen: BTreeSet<Clock> = starts.iter().copied().collect();

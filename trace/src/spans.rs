@@ -10,8 +10,6 @@
 
 pub(crate) mod facts;
 mod read;
-
-pub use read::COLUMNS_READ;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use facts::Facts;
+pub use read::COLUMNS_READ;
 
 /// An interned text. [`Text::NONE`] is the empty one, and stands for "not said".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -63,6 +62,9 @@ impl Texts {
     }
 
     pub(crate) fn intern(&mut self, text: &str) -> Text {
+        if text.is_empty() {
+            return Text::NONE;
+        }
         if let Some(known) = self.index.get(text) {
             return *known;
         }

@@ -4,7 +4,7 @@
 //! Nothing here recurses, and everything is linear but for one sort.
 
 use crate::defect::{Defect, Tally};
-use crate::spans::{End, Kind, Trace};
+use crate::spans::{End, Kind, Trace, ZERO};
 use hopline_model::{SpanId, UnixNanos};
 
 mod parents;
@@ -178,12 +178,15 @@ impl Tree {
         self.marks[node].set(mark);
     }
 
-    pub(crate) fn start(&self, trace: &Trace, node: usize) -> i64 {
-        self.missing(node).map_or_else(|| trace.columns.start[node], |missing| missing.start.0)
-    }
-
-    fn order_key(&self, trace: &Trace, node: usize) -> (i64, u64, usize) {
-        if self.is_missing(node) { (self.start(trace, node), 0, node) } else { trace.order_key(node) }
+    /// Placeholders stand before what starts with them, by id: not by the order in which their children were read.
+    fn order_key(&self, trace: &Trace, node: usize) -> (i64, u64, SpanId, usize) {
+        match self.missing(node) {
+            Some(missing) => (missing.start.0, 0, missing.span_id, node),
+            None => {
+                let (start, seq, span) = trace.order_key(node);
+                (start, seq, ZERO, span)
+            }
+        }
     }
 
     /// Children under their parents, each list by start: one sort of all nodes, then a counting sort by parent.

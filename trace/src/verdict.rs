@@ -224,11 +224,7 @@ fn first_cause(trace: &Trace, analysis: &Analysis) -> Option<FirstCause> {
 /// The edge of a hop of the ledger; 0 is the request itself.
 fn blame(trace: &Trace, analysis: &Analysis, root: &Entry, hop: u32) -> Blamed {
     match hop.checked_sub(1).and_then(|at| analysis.hops.calls().get(at as usize)) {
-        Some(call) => Blamed {
-            edge: excess::edge_name(trace, call),
-            version: trace.texts.shared(call.callee.version),
-            own_nano: call.own_nano(),
-        },
+        Some(call) => Blamed { edge: excess::edge_name(trace, call), version: trace.texts.shared(call.callee.version), own_nano: call.own_nano() },
         None => {
             let (node, operation) = operation_of(trace, root.span as usize);
             let version = trace.texts.shared(trace.origin(root.span as usize).version);

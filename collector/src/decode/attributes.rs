@@ -2,10 +2,12 @@
 //!
 //! Pairs are sorted by key in a scratch vector that is reused; values are written from the request's bytes.
 
-use super::Limits;
 use super::reject::{Reject, Rejected, Warning};
 use super::wire::{Field, Fields, Malformed, merge};
+use super::{Limits, Rules};
+use crate::cardinality::Names;
 use crate::process::{Redactor, Verdict};
+use hopline_model::UnixNanos;
 use hopline_model::attributes::{write_bytes, write_double, write_int, write_key, write_string};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -17,16 +19,97 @@ pub(crate) const DEPTH_MAX: usize = 48;
 pub(crate) struct Context<'c> {
     pub(crate) redactor: &'c Redactor,
     pub(crate) limits: Limits,
+    pub(crate) received: UnixNanos,
+    names: Option<&'c Names>,
     string_indexes: Cell<u64>,
+    records: Cell<usize>,
 }
 
 impl<'c> Context<'c> {
-    pub(crate) fn new(redactor: &'c Redactor, limits: Limits) -> Self {
-        Self { redactor, limits, string_indexes: Cell::new(0) }
+    pub(crate) fn new(Rules { redactor, limits, names }: Rules<'c>, received: UnixNanos) -> Self {
+        Self { redactor, limits, received, names, string_indexes: Cell::new(0), records: Cell::new(0) }
+    }
+
+    /// Counts one more record of the request.
+    #[inline]
+    pub(crate) fn record(&self) -> Result<(), Reject> {
+        if self.records.get() >= self.limits.records_max {
+            return Err(Reject::Records);
+        }
+        self.records.set(self.records.get() + 1);
+        Ok(())
+    }
+
+    pub(crate) fn service(&self, name: &str) -> Result<(), Reject> {
+        match self.names {
+            Some(names) if !names.service(hash(name, 0), self.received) => Err(Reject::Services),
+            _ => Ok(()),
+        }
+    }
+
+    /// The series of a point: what its metric and resource are, and its attributes as written.
+    pub(crate) fn series(&self, of: u64, attributes: &str) -> Result<(), Reject> {
+        match self.names {
+            Some(names) if !names.series(hash(attributes, of), self.received) => Err(Reject::Series),
+            _ => Ok(()),
+        }
+    }
+
+    /// A text that is no attribute: a name, a message. A rule that drops it leaves it empty.
+    #[inline]
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.redactor.by_text(text) {
+            Verdict::Keep => Cow::Borrowed(text),
+            Verdict::Text(text) => text,
+            Verdict::Drop => Cow::Borrowed(""),
+        }
+    }
+
+    /// A text attribute, as [`write_pairs`] would write it.
+    pub(crate) fn attribute<'a>(&self, pair: &Pair<'_>, text: &'a str) -> Cow<'a, str> {
+        match self.redactor.by_key(pair.key) {
+            Some(rule) => self.redactor.preview(rule, &pair.value),
+            None => self.redactor.preview_text(text),
+        }
     }
 
     pub(crate) fn warn(&self, warnings: &mut Rejected<Warning>) {
         warnings.add(Warning::StringIndex, self.string_indexes.get());
+    }
+}
+
+/// Attributes of one list: those over the limit are counted and not kept.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs<'a> {
+    pub(crate) pairs: Vec<Pair<'a>>,
+    more: bool,
+}
+
+impl<'a> Pairs<'a> {
+    pub(crate) fn clear(&mut self) {
+        self.pairs.clear();
+        self.more = false;
+    }
+
+    /// Reads a `KeyValue`.
+    #[inline]
+    pub(crate) fn read(&mut self, message: &'a [u8], context: &Context<'_>) -> Result<(), Malformed> {
+        let pair = pair(message, context)?;
+        if self.pairs.len() < context.limits.attributes_max {
+            self.pairs.push(pair);
+        } else {
+            self.more = true;
+        }
+        Ok(())
+    }
+
+    /// Whether all of them were kept.
+    pub(crate) fn check(&self) -> Result<(), Reject> {
+        if self.more { Err(Reject::Attributes) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
     }
 }
 
@@ -62,7 +145,7 @@ impl From<Reject> for Trouble {
 
 /// Reads a `KeyValue`.
 #[inline]
-pub(crate) fn pair<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Pair<'a>, Malformed> {
+fn pair<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Pair<'a>, Malformed> {
     let mut key = "";
     let mut value = None;
     let mut fields = Fields::new(message);
@@ -81,9 +164,10 @@ pub(crate) fn pair<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Pair<
 }
 
 /// Writes pairs as one object: redacted, sorted by key, `$pairs` when a key stands twice.
-pub(crate) fn write_pairs(out: &mut String, pairs: &mut [Pair<'_>], context: &Context<'_>) -> Result<(), Trouble> {
+pub(crate) fn write_pairs(out: &mut String, pairs: &mut Pairs<'_>, context: &Context<'_>) -> Result<(), Trouble> {
+    pairs.check()?;
     out.push('{');
-    write_members(out, pairs, context, 0, "")?;
+    write_members(out, &mut pairs.pairs, context, 0, "")?;
     out.push('}');
     Ok(())
 }
@@ -246,17 +330,27 @@ pub(crate) fn write_value(out: &mut String, message: &[u8], context: &Context<'_
             out.push(']');
         }
         Value::Map(items) => {
-            let mut pairs = Vec::new();
+            let mut pairs = Pairs::default();
             let mut fields = Fields::new(&items);
             while let Some((number, field)) = fields.next()? {
                 if number == 1 {
-                    pairs.push(pair(field.bytes()?, context)?);
+                    pairs.read(field.bytes()?, context)?;
                 }
             }
+            pairs.check()?;
             out.push('{');
-            write_members(out, &mut pairs, context, depth + 1, "")?;
+            write_members(out, &mut pairs.pairs, context, depth + 1, "")?;
             out.push('}');
         }
     }
     Ok(true)
+}
+
+fn hash(text: &str, of: u64) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), super::columns::seed() ^ of)
+}
+
+/// One number for several texts, for [`Context::series`].
+pub(crate) fn hash_all(texts: &[&str]) -> u64 {
+    texts.iter().fold(0, |of, text| hash(text, of.rotate_left(1)))
 }

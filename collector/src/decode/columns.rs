@@ -15,6 +15,10 @@ use std::sync::{Arc, LazyLock};
 /// Clients choose the texts: the seed is not theirs to know.
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
 
+pub(crate) fn seed() -> u64 {
+    *SEED
+}
+
 const NULL: i32 = -1;
 
 /// Texts that repeat.
@@ -55,7 +59,7 @@ impl Dictionary {
         self.keys.resize(self.keys.len() + rows, key.unwrap_or(NULL));
     }
 
-    fn value(&self, number: usize) -> &str {
+    pub(crate) fn value(&self, number: usize) -> &str {
         let end = self.offsets[number] as usize;
         let start = if number == 0 { 0 } else { self.offsets[number - 1] as usize };
         &self.text[start..end]

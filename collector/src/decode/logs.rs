@@ -1,7 +1,7 @@
 //! `ExportLogsServiceRequest` → rows of logs.
 
 use super::Decoded;
-use super::attributes::{Context, Pair, Trouble, Value, pair, value, write_pairs, write_value};
+use super::attributes::{Context, Pairs, Trouble, Value, value, write_pairs, write_value};
 use super::columns::{Dictionary, Ids, Text, batch, id, indexes, numbers, optional_times, times};
 use super::origin::{Origin, Own};
 use super::reject::{Reject, Rejected, Warning};
@@ -30,11 +30,11 @@ struct Columns {
     invalid_ids: u64,
 }
 
-pub(crate) fn decode(bytes: &[u8], received: UnixNanos, context: Context<'_>) -> Result<Decoded, Malformed> {
+pub(crate) fn decode(bytes: &[u8], context: Context<'_>) -> Result<Decoded, Malformed> {
     let mut columns = Columns::default();
     let mut origin = Origin::default();
     let mut rejected = Rejected::default();
-    let mut scratch = Vec::new();
+    let mut scratch = Pairs::default();
     let mut fields = Fields::new(bytes);
     while let Some((number, field)) = fields.next()? {
         if number != 1 {
@@ -56,7 +56,7 @@ pub(crate) fn decode(bytes: &[u8], received: UnixNanos, context: Context<'_>) ->
         let mut inner = Fields::new(message);
         while let Some((number, field)) = inner.next()? {
             if number == 2 {
-                scope_logs(field.bytes()?, received, reject, &mut columns, &mut origin, &mut rejected, &context, &mut scratch)?;
+                scope_logs(field.bytes()?, reject, &mut columns, &mut origin, &mut rejected, &context, &mut scratch)?;
             }
         }
     }
@@ -69,13 +69,12 @@ pub(crate) fn decode(bytes: &[u8], received: UnixNanos, context: Context<'_>) ->
 
 fn scope_logs<'a>(
     message: &'a [u8],
-    received: UnixNanos,
     resource_reject: Option<Reject>,
     columns: &mut Columns,
     origin: &mut Origin,
     rejected: &mut Rejected<Reject>,
     context: &Context<'_>,
-    scratch: &mut Vec<Pair<'a>>,
+    scratch: &mut Pairs<'a>,
 ) -> Result<(), Malformed> {
     let (mut scope, mut schema_url) = (None, "");
     let mut fields = Fields::new(message);
@@ -96,7 +95,7 @@ fn scope_logs<'a>(
         }
         let reject = match group_reject {
             Some(reject) => Some(reject),
-            None => settle(columns.record(field.bytes()?, received, context, scratch))?,
+            None => settle(columns.record(field.bytes()?, context, scratch))?,
         };
         if let Some(reject) = reject {
             columns.forget();
@@ -109,7 +108,8 @@ fn scope_logs<'a>(
 
 impl Columns {
     /// Reads one `LogRecord` and pushes its row; on trouble nothing is pushed.
-    fn record<'a>(&mut self, message: &'a [u8], received: UnixNanos, context: &Context<'_>, pairs: &mut Vec<Pair<'a>>) -> Result<(), Trouble> {
+    fn record<'a>(&mut self, message: &'a [u8], context: &Context<'_>, pairs: &mut Pairs<'a>) -> Result<(), Trouble> {
+        context.record()?;
         pairs.clear();
         let (mut time, mut observed, mut severity, mut dropped, mut flags) = (0, 0, 0, 0, 0);
         let (mut severity_text, mut event_name) = ("", "");
@@ -122,7 +122,7 @@ impl Columns {
                 2 => severity = field.varint()? as i32,
                 3 => severity_text = field.text()?,
                 5 => merge(&mut body, field.bytes()?),
-                6 => pairs.push(pair(field.bytes()?, context)?),
+                6 => pairs.read(field.bytes()?, context)?,
                 7 => dropped = field.varint()? as u32,
                 8 => flags = field.fixed32()?,
                 9 => trace_id = field.bytes()?,
@@ -132,15 +132,12 @@ impl Columns {
                 _ => {}
             }
         }
-        if pairs.len() > context.limits.attributes_max {
-            return Err(Reject::Attributes.into());
-        }
         write_pairs(&mut self.attributes.text, pairs, context)?;
         let (has_body, is_json) = self.write_body(body.as_deref(), context)?;
         let (known_trace, known_span) = (id::<16>(trace_id), id::<8>(span_id));
         let (lost_trace, lost_span) = (known_trace.is_none() && !trace_id.is_empty(), known_span.is_none() && !span_id.is_empty());
         let observed_time = (observed != 0).then(|| UnixNanos::from_otlp(observed).0);
-        let shown = if time == 0 { observed_time.unwrap_or(received.0) } else { UnixNanos::from_otlp(time).0 };
+        let shown = if time == 0 { observed_time.unwrap_or(context.received.0) } else { UnixNanos::from_otlp(time).0 };
         let observed_saturated = i64::try_from(observed).is_err();
         if is_json || lost_trace || lost_span || shown as u64 != time || observed_saturated {
             let mut own = Own::default();
@@ -179,7 +176,7 @@ impl Columns {
         } else {
             self.body.push_null();
         }
-        self.event_name.push_some(event_name);
+        self.event_name.push_some(&context.text(event_name));
         self.attributes.push();
         self.flags.push(flags);
         self.dropped_attributes_count.push(dropped);

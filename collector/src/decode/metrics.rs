@@ -1,7 +1,7 @@
 //! `ExportMetricsServiceRequest` → rows of metrics, one per data point.
 
 use super::Decoded;
-use super::attributes::{Context, Pair, Trouble, pair, write_pairs};
+use super::attributes::{Context, Pairs, Trouble, hash_all, write_pairs};
 use super::columns::{Dictionary, Text, batch, booleans, indexes, numbers, optional, optional_times, times};
 use super::origin::{Origin, Own};
 use super::reject::{Reject, Rejected, Warning};
@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Data point flag: nothing was recorded, the other fields do not count.
 const NO_RECORDED_VALUE: u32 = 1;
+/// Buckets of a histogram and quantiles of a summary: a byte sent for one becomes many kept.
+const BUCKETS_MAX: usize = 65_536;
 
 #[derive(Default)]
 struct Columns {
@@ -81,6 +83,8 @@ struct Metric<'a> {
     kind: Kind,
     temporality: Option<i32>,
     is_monotonic: Option<bool>,
+    /// For the series of its points: resource, scope, name, unit and kind.
+    hash: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -95,7 +99,7 @@ enum Kind {
 /// One data point of any kind: the field numbers differ, the meanings do not.
 #[derive(Default)]
 struct Point<'a> {
-    pairs: Vec<Pair<'a>>,
+    pairs: Pairs<'a>,
     exemplars: Vec<&'a [u8]>,
     start: u64,
     time: u64,
@@ -173,7 +177,7 @@ fn scope_metrics(
     let mut fields = Fields::new(message);
     while let Some((number, field)) = fields.next()? {
         if number == 2 {
-            metric(field.bytes()?, reject, columns, rejected, context)?;
+            metric(field.bytes()?, reject, columns, origin, rejected, context)?;
         }
     }
     origin.fill(columns.time.len() - before, rejected.total() - rejected_before);
@@ -184,11 +188,12 @@ fn metric(
     message: &[u8],
     reject: Option<Reject>,
     columns: &mut Columns,
+    origin: &Origin,
     rejected: &mut Rejected<Reject>,
     context: &Context<'_>,
 ) -> Result<(), Malformed> {
     let (mut name, mut description, mut unit) = ("", "", "");
-    let mut metadata: Vec<Pair<'_>> = Vec::new();
+    let mut metadata = Pairs::default();
     // The last alternative wins; the same one twice is merged.
     let mut data: Option<(Kind, Option<Cow<'_, [u8]>>)> = None;
     let mut fields = Fields::new(message);
@@ -207,7 +212,7 @@ fn metric(
                 continue;
             }
             12 => {
-                metadata.push(pair(field.bytes()?, context)?);
+                metadata.read(field.bytes()?, context)?;
                 continue;
             }
             5 => Kind::Gauge,
@@ -245,7 +250,10 @@ fn metric(
     if !metadata.is_empty() {
         reject = settle(write_pairs(&mut text, &mut metadata, context))?.or(reject);
     }
-    let metric = Metric { name, description, unit, metadata: text, kind, temporality, is_monotonic };
+    // A group that was refused may have no resource to count by.
+    let of = if reject.is_none() { origin.hash() } else { 0 };
+    let hash = hash_all(&[name, unit, METRIC_TYPES[kind as usize]]) ^ of;
+    let metric = Metric { name, description, unit, metadata: text, kind, temporality, is_monotonic, hash };
     let mut fields = Fields::new(&data);
     while let Some((number, field)) = fields.next()? {
         if number != 1 {
@@ -274,8 +282,13 @@ impl<'a> Point<'a> {
         let mut fields = Fields::new(message);
         while let Some((number, field)) = fields.next()? {
             match (kind, number) {
-                (Gauge | Sum | Summary, 7) | (Histogram, 9) | (Exponential, 1) => point.pairs.push(pair(field.bytes()?, context)?),
-                (Gauge | Sum, 5) | (Histogram, 8) | (Exponential, 11) => point.exemplars.push(field.bytes()?),
+                (Gauge | Sum | Summary, 7) | (Histogram, 9) | (Exponential, 1) => point.pairs.read(field.bytes()?, context)?,
+                (Gauge | Sum, 5) | (Histogram, 8) | (Exponential, 11) => {
+                    let message = field.bytes()?;
+                    if point.exemplars.len() <= context.limits.events_max {
+                        point.exemplars.push(message);
+                    }
+                }
                 (_, 2) => point.start = field.fixed64()?,
                 (_, 3) => point.time = field.fixed64()?,
                 (Gauge | Sum | Summary, 8) | (Histogram | Exponential, 10) => point.flags = field.varint()? as u32,
@@ -302,7 +315,9 @@ impl<'a> Point<'a> {
                             _ => {}
                         }
                     }
-                    point.quantiles.push((quantile, value));
+                    if point.quantiles.len() <= BUCKETS_MAX {
+                        point.quantiles.push((quantile, value));
+                    }
                 }
                 _ => {}
             }
@@ -324,6 +339,9 @@ impl<'a> Point<'a> {
         }
         if self.flags & NO_RECORDED_VALUE != 0 {
             return Ok(());
+        }
+        if self.counts.len().max(self.bounds.len()).max(self.quantiles.len()) > BUCKETS_MAX {
+            return Err(Reject::Buckets);
         }
         match kind {
             Kind::Gauge | Kind::Sum if self.double.is_none() && self.int.is_none() => Err(Reject::NoValue),
@@ -349,15 +367,15 @@ impl Columns {
     /// Reads one data point and pushes its row; on trouble nothing is pushed.
     fn point(&mut self, message: &[u8], metric: &Metric<'_>, context: &Context<'_>) -> Result<(), Trouble> {
         let kind = metric.kind;
+        context.record()?;
         let mut point = Point::read(message, kind, context)?;
-        if point.pairs.len() > context.limits.attributes_max {
-            return Err(Reject::Attributes.into());
-        }
         if point.exemplars.len() > context.limits.events_max {
             return Err(Reject::Events.into());
         }
         point.check(kind)?;
+        let before = self.attributes.text.len();
         write_pairs(&mut self.attributes.text, &mut point.pairs, context)?;
+        context.series(metric.hash, &self.attributes.text[before..])?;
         let without_value = exemplars(&mut self.exemplars.text, &point.exemplars, context)?;
         if kind == Kind::Exponential {
             exponential(&mut self.exponential.text, &point)?;
@@ -468,7 +486,7 @@ fn exemplars(out: &mut String, messages: &[&[u8]], context: &Context<'_>) -> Res
 
 /// `"attributes":{…},"span_id":"hex","time_unix_nano":"n","trace_id":"hex","value":n|d`
 fn exemplar(out: &mut String, message: &[u8], context: &Context<'_>) -> Result<(), Trouble> {
-    let mut pairs = Vec::new();
+    let mut pairs = Pairs::default();
     let (mut span_id, mut trace_id): (&[u8], &[u8]) = (&[], &[]);
     let (mut time, mut double, mut int) = (0, 0.0, None);
     let mut fields = Fields::new(message);
@@ -479,12 +497,9 @@ fn exemplar(out: &mut String, message: &[u8], context: &Context<'_>) -> Result<(
             4 => span_id = field.bytes()?,
             5 => trace_id = field.bytes()?,
             6 => int = Some(field.fixed64()? as i64),
-            7 => pairs.push(pair(field.bytes()?, context)?),
+            7 => pairs.read(field.bytes()?, context)?,
             _ => {}
         }
-    }
-    if pairs.len() > context.limits.attributes_max {
-        return Err(Reject::Attributes.into());
     }
     if !pairs.is_empty() {
         out.push_str("\"attributes\":");
@@ -522,9 +537,16 @@ fn exponential(out: &mut String, point: &Point<'_>) -> Result<(), Trouble> {
         while let Some((number, field)) = fields.next()? {
             match number {
                 1 => offset = field.sint32()?,
-                2 => field.repeated_varint(|count| counts.push(count))?,
+                2 => field.repeated_varint(|count| {
+                    if counts.len() <= BUCKETS_MAX {
+                        counts.push(count);
+                    }
+                })?,
                 _ => {}
             }
+        }
+        if counts.len() > BUCKETS_MAX {
+            return Err(Reject::Buckets.into());
         }
         if i32::try_from(i64::from(offset) + counts.len() as i64).is_err() {
             return Err(Reject::BucketIndex.into());

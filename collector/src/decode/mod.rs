@@ -5,6 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`compression`] | gzip, zstd and deflate → bytes, within a limit |
 //! | `wire` | fields of a protobuf message, one after the other |
 //! | `columns` | growing Arrow columns: dictionaries, texts, ids |
 //! | `attributes` | `AnyValue` and attributes → canonical JSON text, redacted on the way |
@@ -12,6 +13,8 @@
 //! | `spans` `logs` `metrics` | one signal each |
 //! | `reject` | what is refused, and the words for it |
 //! | `json` `json_schema` | OTLP/JSON → protobuf bytes |
+
+pub mod compression;
 
 mod attributes;
 mod columns;
@@ -27,21 +30,37 @@ mod wire;
 pub use reject::{Reject, Rejected, Warning, words};
 pub use wire::Malformed;
 
+use crate::cardinality::Names;
 use crate::process::Redactor;
 use hopline_model::{Batch, Signal, UnixNanos};
 
-/// What a record may be at most.
+/// What a record, and a request, may be at most.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    pub records_max: usize,
     pub attributes_max: usize,
     pub events_max: usize,
 }
 
+impl From<&crate::Config> for Limits {
+    fn from(config: &crate::Config) -> Self {
+        Self { records_max: config.records_per_request_max, attributes_max: config.attributes_per_record_max, events_max: config.events_per_span_max }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        let config = crate::Config::default();
-        Self { attributes_max: config.attributes_per_record_max, events_max: config.events_per_span_max }
+        Self::from(&crate::Config::default())
     }
+}
+
+/// What decoding goes by, beside the bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'r> {
+    pub redactor: &'r Redactor,
+    pub limits: Limits,
+    /// What the tenant sent before; without it, names are not counted.
+    pub names: Option<&'r Names>,
 }
 
 /// One request, decoded.
@@ -63,18 +82,18 @@ pub struct Visit {
 }
 
 /// An `Export*ServiceRequest` in protobuf. `received` stands in for times that were not sent.
-pub fn protobuf(signal: Signal, bytes: &[u8], received: UnixNanos, redactor: &Redactor, limits: Limits) -> Result<Decoded, Malformed> {
-    let context = attributes::Context::new(redactor, limits);
+pub fn protobuf(signal: Signal, bytes: &[u8], received: UnixNanos, rules: Rules<'_>) -> Result<Decoded, Malformed> {
+    let context = attributes::Context::new(rules, received);
     match signal {
         Signal::Spans => spans::decode(bytes, context),
-        Signal::Logs => logs::decode(bytes, received, context),
+        Signal::Logs => logs::decode(bytes, context),
         Signal::Metrics => metrics::decode(bytes, context),
     }
 }
 
 /// The same in JSON.
-pub fn json(signal: Signal, bytes: &[u8], received: UnixNanos, redactor: &Redactor, limits: Limits) -> Result<Decoded, Malformed> {
-    protobuf(signal, &to_protobuf(signal, bytes)?, received, redactor, limits)
+pub fn json(signal: Signal, bytes: &[u8], received: UnixNanos, rules: Rules<'_>) -> Result<Decoded, Malformed> {
+    protobuf(signal, &to_protobuf(signal, bytes)?, received, rules)
 }
 
 /// OTLP/JSON as protobuf bytes.

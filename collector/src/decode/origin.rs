@@ -1,13 +1,17 @@
 //! Resource and scope → the columns they fill, the same in each signal.
 
 use super::Visit;
-use super::attributes::{Context, Pair, Trouble, Value, pair, value, write_members};
+use super::attributes::{Context, Pairs, Trouble, Value, hash_all, value, write_members};
 use super::columns::Dictionary;
 use super::wire::{Fields, Malformed};
 use arrow::array::ArrayRef;
 use hopline_model::attributes::{write_int, write_string};
 use hopline_model::schema::SERVICE_UNKNOWN;
+use std::borrow::Cow;
 use std::collections::HashMap;
+
+/// Senders told apart in one request; records of further ones are counted together.
+const VISITS_MAX: usize = 64;
 
 /// The eight columns, in the schema's order.
 #[derive(Debug, Default)]
@@ -36,22 +40,25 @@ const SERVICE_KEYS: [&str; 5] = ["service.name", "service.namespace", "service.v
 impl Origin {
     /// The rows that follow belong to this `Resource`.
     pub(crate) fn resource(&mut self, message: &[u8], schema_url: &str, context: &Context<'_>) -> Result<(), Trouble> {
-        let mut pairs: Vec<Pair<'_>> = Vec::new();
+        // Until the name is read: a resource that is refused whole is nobody else's.
+        self.now.visit = (SERVICE_UNKNOWN.to_owned(), String::new());
+        let mut pairs = Pairs::default();
         let mut dropped = 0;
         let mut entities = String::new();
         let mut fields = Fields::new(message);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => pairs.push(pair(field.bytes()?, context)?),
+                1 => pairs.read(field.bytes()?, context)?,
                 2 => dropped = field.varint()? as u32,
                 3 => entity(&mut entities, field.bytes()?)?,
                 _ => {}
             }
         }
-        let mut service = [None; 5];
+        pairs.check()?;
+        let mut service = [const { None }; 5];
         let mut sdk = [""; 3];
-        let mut environment = "";
-        for pair in &pairs {
+        let mut environment = Cow::Borrowed("");
+        for pair in &pairs.pairs {
             let known = SERVICE_KEYS.iter().position(|key| *key == pair.key);
             let of_sdk = ["telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version"].iter().position(|key| *key == pair.key);
             if known.is_none() && of_sdk.is_none() && pair.key != "deployment.environment" {
@@ -59,21 +66,27 @@ impl Origin {
             }
             let Value::Text(text) = value(&pair.value, context)? else { continue };
             match (known, of_sdk) {
-                (Some(known), _) if service[known].is_none() && !text.is_empty() => service[known] = Some(text),
+                (Some(known), _) if service[known].is_none() && !text.is_empty() => {
+                    // What a rule takes out of the resource must not stand in its column.
+                    service[known] = Some(context.attribute(pair, text)).filter(|text| !text.is_empty());
+                }
                 (_, Some(of_sdk)) => sdk[of_sdk] = text,
-                (None, None) => environment = text,
+                (None, None) => environment = context.attribute(pair, text),
                 _ => {}
             }
         }
         if service[4].is_none() && !environment.is_empty() {
             service[4] = Some(environment);
         }
-        service[0] = service[0].or(Some(SERVICE_UNKNOWN));
+        let name = service[0].get_or_insert(Cow::Borrowed(SERVICE_UNKNOWN));
+        let name = name.clone().into_owned();
         for (column, (now, text)) in self.service.iter_mut().zip(self.now.service.iter_mut().zip(service)) {
-            *now = text.map(|text| column.intern(text));
+            *now = text.map(|text| column.intern(&text));
         }
         let sdk = [sdk[0], sdk[1], sdk[2]].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        self.now.visit = (service[0].unwrap_or_default().to_owned(), sdk);
+        let admitted = context.service(&name);
+        self.now.visit = (name, sdk);
+        admitted?;
         let mut own = Own::default();
         own.number("$dropped_attributes_count", dropped);
         if !entities.is_empty() {
@@ -86,14 +99,14 @@ impl Origin {
 
     /// The rows that follow belong to this `InstrumentationScope`.
     pub(crate) fn scope(&mut self, message: &[u8], schema_url: &str, context: &Context<'_>) -> Result<(), Trouble> {
-        let mut pairs: Vec<Pair<'_>> = Vec::new();
+        let mut pairs = Pairs::default();
         let (mut name, mut version, mut dropped) = ("", "", 0);
         let mut fields = Fields::new(message);
         while let Some((number, field)) = fields.next()? {
             match number {
                 1 => name = field.text()?,
                 2 => version = field.text()?,
-                3 => pairs.push(pair(field.bytes()?, context)?),
+                3 => pairs.read(field.bytes()?, context)?,
                 4 => dropped = field.varint()? as u32,
                 _ => {}
             }
@@ -108,10 +121,16 @@ impl Origin {
         Ok(())
     }
 
-    fn object(&mut self, pairs: &mut [Pair<'_>], own: &str, context: &Context<'_>, resource: bool) -> Result<i32, Trouble> {
+    /// One number for the resource and scope of the rows being read.
+    pub(crate) fn hash(&self) -> u64 {
+        hash_all(&[self.resource.value(self.now.resource as usize), self.scope.value(self.now.scope as usize)])
+    }
+
+    fn object(&mut self, pairs: &mut Pairs<'_>, own: &str, context: &Context<'_>, resource: bool) -> Result<i32, Trouble> {
+        pairs.check()?;
         self.text.clear();
         self.text.push('{');
-        write_members(&mut self.text, pairs, context, 0, own)?;
+        write_members(&mut self.text, &mut pairs.pairs, context, 0, own)?;
         self.text.push('}');
         let column = if resource { &mut self.resource } else { &mut self.scope };
         Ok(column.intern(&self.text))
@@ -126,8 +145,10 @@ impl Origin {
         self.scope.fill(Some(self.now.scope), rows);
         self.scope_name.fill(self.now.scope_name, rows);
         if rows > 0 || rejected > 0 {
+            let many = self.visits.len() >= VISITS_MAX;
             let visit = match self.visits.get_mut(&self.now.visit) {
                 Some(visit) => visit,
+                None if many => self.visits.entry(("(further services)".into(), String::new())).or_default(),
                 None => self.visits.entry(self.now.visit.clone()).or_default(),
             };
             visit.0 += rows as u64;

@@ -12,10 +12,16 @@ pub enum Reject {
     SpanId,
     #[error("a value is nested more than 48 levels deep")]
     Depth,
-    #[error("more attributes than collector.attributes_per_record_max allows")]
+    #[error("more attributes, or members of one map, than collector.attributes_per_record_max allows")]
     Attributes,
-    #[error("more events or links than collector.events_per_span_max allows")]
+    #[error("more events, links or exemplars than collector.events_per_span_max allows")]
     Events,
+    #[error("more records in one request than collector.records_per_request_max allows: send smaller batches")]
+    Records,
+    #[error("a new service_name, and the tenant has as many as collector.services_per_tenant_max allows")]
+    Services,
+    #[error("a new metric series, and the tenant has as many as collector.series_per_tenant_max allows")]
+    Series,
     #[error("time_unix_nano is 0: a data point needs its time")]
     Time,
     #[error("a number data point without a value (and without the flag that says so)")]
@@ -28,6 +34,8 @@ pub enum Reject {
     BucketSum,
     #[error("the bucket indexes of an exponential histogram overflow")]
     BucketIndex,
+    #[error("more than 65536 buckets or quantiles")]
+    Buckets,
 }
 
 /// What was taken, and not quite as sent.

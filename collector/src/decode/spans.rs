@@ -1,6 +1,6 @@
 //! `ExportTraceServiceRequest` → rows of spans.
 
-use super::attributes::{Context, Pair, Trouble, pair, write_pairs};
+use super::attributes::{Context, Pairs, Trouble, write_pairs};
 use super::columns::{Dictionary, Ids, Text, batch, id, indexes, numbers, times};
 use super::origin::{Origin, Own};
 use super::reject::{Reject, Rejected};
@@ -53,8 +53,8 @@ pub(crate) fn decode(bytes: &[u8], context: Context<'_>) -> Result<Decoded, Malf
 /// Vectors that are used again for each span.
 #[derive(Default)]
 struct Scratch<'a> {
-    attributes: Vec<Pair<'a>>,
-    inner: Vec<Pair<'a>>,
+    attributes: Pairs<'a>,
+    inner: Pairs<'a>,
     events: Vec<&'a [u8]>,
     links: Vec<&'a [u8]>,
 }
@@ -139,7 +139,8 @@ fn scope_spans<'a>(
 impl Columns {
     /// Reads one `Span` and pushes its row; on trouble nothing is pushed.
     fn span<'a>(&mut self, message: &'a [u8], context: &Context<'_>, scratch: &mut Scratch<'a>) -> Result<(), Trouble> {
-        let Limits { attributes_max, events_max } = context.limits;
+        let Limits { events_max, .. } = context.limits;
+        context.record()?;
         scratch.attributes.clear();
         scratch.events.clear();
         scratch.links.clear();
@@ -159,11 +160,13 @@ impl Columns {
                 6 => kind = field.varint()? as i32,
                 7 => start = field.fixed64()?,
                 8 => end = field.fixed64()?,
-                9 => scratch.attributes.push(pair(field.bytes()?, context)?),
+                9 => scratch.attributes.read(field.bytes()?, context)?,
                 10 => dropped_attributes = field.varint()? as u32,
-                11 => scratch.events.push(field.bytes()?),
+                11 if scratch.events.len() <= events_max => scratch.events.push(field.bytes()?),
+                11 => drop(field.bytes()?),
                 12 => dropped_events = field.varint()? as u32,
-                13 => scratch.links.push(field.bytes()?),
+                13 if scratch.links.len() <= events_max => scratch.links.push(field.bytes()?),
+                13 => drop(field.bytes()?),
                 14 => dropped_links = field.varint()? as u32,
                 15 => merge(&mut status, field.bytes()?),
                 16 => flags = field.fixed32()?,
@@ -179,9 +182,6 @@ impl Columns {
                 3 => status_code = field.varint()? as i32,
                 _ => {}
             }
-        }
-        if scratch.attributes.len() > attributes_max {
-            return Err(Reject::Attributes.into());
         }
         if scratch.events.len() > events_max || scratch.links.len() > events_max {
             return Err(Reject::Events.into());
@@ -217,10 +217,10 @@ impl Columns {
         self.parent_span_id.push(parent_id);
         self.start_time.push(start_time);
         self.duration_nano.push(duration);
-        self.name.push(name);
+        self.name.push(&context.text(name));
         push_enum(&mut self.kind, &KINDS, kind);
         push_enum(&mut self.status_code, &STATUS_CODES, status_code);
-        self.status_message.push_some(status_message);
+        self.status_message.push_some(&context.text(status_message));
         self.attributes.push();
         self.events.push_written();
         self.links.push_written();
@@ -294,7 +294,7 @@ pub(crate) fn list<'a>(
     Ok(())
 }
 
-fn event<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: &mut Vec<Pair<'a>>) -> Result<(), Trouble> {
+fn event<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: &mut Pairs<'a>) -> Result<(), Trouble> {
     pairs.clear();
     let (mut time, mut name, mut dropped) = (0, "", 0);
     let mut fields = Fields::new(message);
@@ -302,21 +302,21 @@ fn event<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: 
         match number {
             1 => time = field.fixed64()?,
             2 => name = field.text()?,
-            3 => pairs.push(pair(field.bytes()?, context)?),
+            3 => pairs.read(field.bytes()?, context)?,
             4 => dropped = field.varint()? as u32,
             _ => {}
         }
     }
     attributes_and_dropped(out, pairs, dropped, context)?;
     out.push_str("\"name\":");
-    write_string(out, name);
+    write_string(out, &context.text(name));
     out.push_str(",\"time_unix_nano\":\"");
     write_u64(out, time);
     out.push('"');
     Ok(())
 }
 
-fn link<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: &mut Vec<Pair<'a>>) -> Result<(), Trouble> {
+fn link<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: &mut Pairs<'a>) -> Result<(), Trouble> {
     pairs.clear();
     let (mut trace_id, mut span_id): (&[u8], &[u8]) = (&[], &[]);
     let (mut trace_state, mut dropped, mut flags) = ("", 0, 0);
@@ -326,7 +326,7 @@ fn link<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: &
             1 => trace_id = field.bytes()?,
             2 => span_id = field.bytes()?,
             3 => trace_state = field.text()?,
-            4 => pairs.push(pair(field.bytes()?, context)?),
+            4 => pairs.read(field.bytes()?, context)?,
             5 => dropped = field.varint()? as u32,
             6 => flags = field.fixed32()?,
             _ => {}
@@ -350,10 +350,7 @@ fn link<'a>(out: &mut String, message: &'a [u8], context: &Context<'_>, pairs: &
     Ok(())
 }
 
-fn attributes_and_dropped(out: &mut String, pairs: &mut [Pair<'_>], dropped: u32, context: &Context<'_>) -> Result<(), Trouble> {
-    if pairs.len() > context.limits.attributes_max {
-        return Err(Reject::Attributes.into());
-    }
+fn attributes_and_dropped(out: &mut String, pairs: &mut Pairs<'_>, dropped: u32, context: &Context<'_>) -> Result<(), Trouble> {
     if !pairs.is_empty() {
         out.push_str("\"attributes\":");
         write_pairs(out, pairs, context)?;

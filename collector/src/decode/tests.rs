@@ -15,14 +15,20 @@ use opentelemetry_proto::tonic::{logs::v1 as otlp_logs, resource::v1 as otlp_res
 use proptest::prelude::*;
 use prost::Message;
 
+mod kept;
+
 const RECEIVED: UnixNanos = UnixNanos(1_700_000_000_000_000_000);
 
 fn redactor() -> Redactor {
     Redactor::new(&Redaction { rules: Vec::new(), salt: String::new() }).unwrap()
 }
 
+fn rules(redactor: &Redactor) -> Rules<'_> {
+    Rules { redactor, limits: Limits::default(), names: None }
+}
+
 fn decode(signal: Signal, bytes: &[u8]) -> Result<Decoded, Malformed> {
-    protobuf(signal, bytes, RECEIVED, &redactor(), Limits::default())
+    protobuf(signal, bytes, RECEIVED, rules(&redactor()))
 }
 
 // The oracle: the same rows by prost's types and the model's plain structs.
@@ -354,7 +360,7 @@ fn json_rules() {
         let text = format!(
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"eee19b7ec3c1b174"{members}}}]}}]}}]}}"#
         );
-        json(Signal::Spans, text.as_bytes(), RECEIVED, &redactor(), Limits::default())
+        json(Signal::Spans, text.as_bytes(), RECEIVED, rules(&redactor()))
     };
     let first = |members: &str| Span::from_rows(&span(members).unwrap().batch.rows).remove(0);
     assert_eq!(first("").trace_id.to_string(), "5b8efff798038103d269b633813fc60c");
@@ -403,8 +409,8 @@ fn json_rules() {
     assert_eq!(nested(40).unwrap().rejected.total(), 0);
     assert_eq!(nested(49).unwrap().rejected.counts(), &[(Reject::Depth, 1)]);
     assert!(nested(deep).is_err());
-    assert_eq!(json(Signal::Logs, b"", RECEIVED, &redactor(), Limits::default()).unwrap().batch.rows.num_rows(), 0);
-    assert_eq!(json(Signal::Logs, b"{}", RECEIVED, &redactor(), Limits::default()).unwrap().batch.rows.num_rows(), 0);
+    assert_eq!(json(Signal::Logs, b"", RECEIVED, rules(&redactor())).unwrap().batch.rows.num_rows(), 0);
+    assert_eq!(json(Signal::Logs, b"{}", RECEIVED, rules(&redactor())).unwrap().batch.rows.num_rows(), 0);
 }
 
 /// Resource and scope keep everything; duplicate keys are kept in order; redaction reaches nested keys and bodies.
@@ -415,7 +421,7 @@ fn all_is_kept() {
         "scopeLogs":[{"schemaUrl":"s2","scope":{"name":"n","version":"v"},"logRecords":[{"traceId":"abcd","body":{"kvlistValue":{"values":[{"key":"password","value":{"stringValue":"x"}}]}},
         "attributes":[{"key":"b","value":{"intValue":1}},{"key":"a","value":{"intValue":2}},{"key":"b","value":{"intValue":3}}]}]}]}]}"#;
     let redactor = Redactor::new(&Redaction::default()).unwrap();
-    let decoded = json(Signal::Logs, text.as_bytes(), RECEIVED, &redactor, Limits::default()).unwrap();
+    let decoded = json(Signal::Logs, text.as_bytes(), RECEIVED, rules(&redactor)).unwrap();
     let log = Log::from_rows(&decoded.batch.rows).remove(0);
     assert_eq!(
         &*log.resource,
@@ -436,7 +442,7 @@ fn metric_points() {
         let text = format!(
             r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m","unit":"s","{kind}":{{"aggregationTemporality":2,"dataPoints":[{{{point}}}]}}}}]}}]}}]}}"#
         );
-        json(Signal::Metrics, text.as_bytes(), RECEIVED, &redactor(), Limits::default()).unwrap()
+        json(Signal::Metrics, text.as_bytes(), RECEIVED, rules(&redactor())).unwrap()
     };
     let reject = |kind: &str, point: &str| metric(kind, point).rejected.counts().first().map(|(reject, _)| *reject);
     assert_eq!(reject("gauge", r#""timeUnixNano":1,"asInt":5"#), None);
@@ -509,7 +515,7 @@ fn captures_and_examples() {
     assert!(rows.iter().all(|rows| *rows > 20), "{rows:?}");
     for (name, signal) in [("trace", Signal::Spans), ("logs", Signal::Logs), ("events", Signal::Logs), ("metrics", Signal::Metrics)] {
         let path = format!("{}/../tests/fixtures/examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        let decoded = json(signal, &std::fs::read(path).unwrap(), RECEIVED, &redactor(), Limits::default()).unwrap();
+        let decoded = json(signal, &std::fs::read(path).unwrap(), RECEIVED, rules(&redactor())).unwrap();
         assert!(decoded.batch.rows.num_rows() > 0 && decoded.rejected.total() == 0, "{name}: {:?}", decoded.rejected);
     }
 }

@@ -146,25 +146,32 @@ impl Redactor {
         if !self.has_patterns && !self.first_bytes[usize::from(first)] {
             return Verdict::Keep;
         }
-        self.by_text_slow(text)
+        self.text(text, |rule, found| {
+            self.rules[rule].count.fetch_add(found, Ordering::Relaxed);
+        })
     }
 
-    fn by_text_slow<'a>(&self, text: &'a str) -> Verdict<'a> {
+    fn text<'a>(&self, text: &'a str, count: impl Fn(usize, u64)) -> Verdict<'a> {
         let by_prefix = self.rules.iter().position(|rule| {
             rule.prefixes.iter().any(|prefix| text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes())))
         });
         if let Some(rule) = by_prefix {
-            return self.apply(rule, text.as_bytes());
+            count(rule, 1);
+            return match self.rules[rule].action {
+                Action::Replace => Verdict::Text(Cow::Borrowed(REDACTED)),
+                Action::Hash => Verdict::Text(Cow::Owned(self.hash(text.as_bytes()))),
+                Action::Drop => Verdict::Drop,
+            };
         }
         let mut changed: Option<String> = None;
-        for rule in self.rules.iter().filter(|rule| !rule.patterns.is_empty()) {
+        for (at, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.patterns.is_empty()) {
             for pattern in &rule.patterns {
                 let current = changed.as_deref().unwrap_or(text);
                 if !pattern.is_match(current) {
                     continue;
                 }
                 if rule.action == Action::Drop {
-                    rule.count.fetch_add(1, Ordering::Relaxed);
+                    count(at, 1);
                     return Verdict::Drop;
                 }
                 let mut found = 0;
@@ -177,11 +184,29 @@ impl Redactor {
                         }
                     })
                     .into_owned();
-                rule.count.fetch_add(found, Ordering::Relaxed);
+                count(at, found);
                 changed = Some(next);
             }
         }
         changed.map_or(Verdict::Keep, |text| Verdict::Text(Cow::Owned(text)))
+    }
+
+    /// What [`Redactor::apply`] gives, uncounted, for a copy of the value; empty when it is dropped.
+    pub(crate) fn preview<'a>(&self, rule: usize, value: &[u8]) -> Cow<'a, str> {
+        match self.rules[rule].action {
+            Action::Replace => Cow::Borrowed(REDACTED),
+            Action::Hash => Cow::Owned(self.hash(value)),
+            Action::Drop => Cow::Borrowed(""),
+        }
+    }
+
+    /// The same by the content of a text.
+    pub(crate) fn preview_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.text(text, |_, _| {}) {
+            Verdict::Keep => Cow::Borrowed(text),
+            Verdict::Text(text) => text,
+            Verdict::Drop => Cow::Borrowed(""),
+        }
     }
 
     fn hash(&self, value: &[u8]) -> String {

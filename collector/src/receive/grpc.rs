@@ -10,16 +10,17 @@
 //! `INVALID_ARGUMENT`. Longer than the limit: `RESOURCE_EXHAUSTED` without a retry hint (tonic's own limit answers `OUT_OF_RANGE`,
 //! which clients retry for ever).
 
-use super::limits::{self, Compression};
+use super::limits;
 use super::reply::{Encoding, grpc_refusal, grpc_success};
-use super::{BoxError, Confirming, GRPC, Kind, Refusal, ReplyBody, Shared};
+use super::{BoxError, Confirming, Connection, GRPC, Kind, Refusal, ReplyBody, Shared};
+use crate::decode::compression::Compression;
 use crate::write;
 use bytes::{Buf, Bytes};
 use hopline_model::Signal;
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tower::ServiceExt;
 use tower::util::BoxCloneService;
@@ -76,35 +77,37 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     value.len() >= 16 && value[..16].eq_ignore_ascii_case(b"application/grpc") && matches!(value.get(16), None | Some(b'+' | b';'))
 }
 
-pub(super) async fn answer(shared: &Arc<Shared>, peer: SocketAddr, request: Request<Incoming>) -> Response<ReplyBody> {
+pub(super) async fn answer(shared: &Arc<Shared>, connection: &Arc<Connection>, request: Request<Incoming>) -> Response<ReplyBody> {
     let path = request.uri().path();
     if let Some(service) = shared.services.find(path) {
         let Ok(response) = service.oneshot(request.map(tonic::body::Body::new)).await;
         return response.map(|body| ReplyBody::new(body.map_err(|status| -> BoxError { Box::new(status) })));
     }
-    match export(shared, peer, request).await {
+    let (head, mut body) = request.into_parts();
+    match export(shared, connection, &head, &mut body).await {
         Ok(reply) => reply,
         Err(refusal) => {
-            shared.refused(peer, GRPC, &refusal);
+            super::leave(&head, &mut body, &refusal).await;
+            shared.refused(connection, head.headers.get(header::USER_AGENT), GRPC, &refusal);
             grpc_refusal(&refusal)
         }
     }
 }
 
-async fn export(shared: &Arc<Shared>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<ReplyBody>, Refusal> {
-    let path = request.uri().path();
+async fn export(shared: &Arc<Shared>, connection: &Arc<Connection>, head: &Parts, body: &mut Incoming) -> Result<Response<ReplyBody>, Refusal> {
+    let path = head.uri.path();
     let Some((_, signal)) = EXPORTS.into_iter().find(|(known, _)| *known == path) else {
         return Err(Refusal::new(Kind::NotFound, format!("{path} is not served: traces, logs and metrics are")));
     };
-    if request.method() != Method::POST {
+    if head.method != Method::POST {
         return Err(Refusal::new(Kind::Method, "gRPC calls are POST requests"));
     }
-    let sender = shared.sender(peer, request.headers(), GRPC)?;
-    let name = request.headers().get("grpc-encoding").map_or(Some(""), |value| value.to_str().ok());
+    let sender = shared.sender(connection, &head.headers, GRPC)?;
+    let name = head.headers.get("grpc-encoding").map_or(Some(""), |value| value.to_str().ok());
     let compression = name
         .and_then(Compression::parse)
         .ok_or_else(|| Refusal::new(Kind::Encoding, format!("grpc-encoding {:?} is not known: use gzip, zstd or identity", name.unwrap_or("?"))))?;
-    let (mut body, permit) = limits::read(shared, &sender, request.into_body(), compression != Compression::Identity, PREFIX_BYTES).await?;
+    let (mut body, permit) = limits::read(shared, &sender, body, compression != Compression::Identity, PREFIX_BYTES).await?;
     let (message, compressed) = message(&mut body, shared.config.body_bytes_max)?;
     let compression = match (compressed, compression) {
         (false, _) => Compression::Identity,

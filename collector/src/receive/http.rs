@@ -1,27 +1,30 @@
 //! OTLP/HTTP: `POST /v1/{traces,metrics,logs}`, protobuf or JSON, over HTTP/1.1 and HTTP/2.
 
-use super::limits::{self, Compression};
+use super::limits;
 use super::reply::{Encoding, http_refusal, http_success};
-use super::{Confirming, HTTP_JSON, HTTP_PROTOBUF, Kind, Refusal, ReplyBody, Shared};
+use super::{Confirming, Connection, HTTP_JSON, HTTP_PROTOBUF, Kind, Refusal, ReplyBody, Shared};
+use crate::decode::compression::Compression;
 use crate::write;
 use bytes::Bytes;
 use hopline_model::Signal;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-pub(super) async fn answer(shared: &Arc<Shared>, peer: SocketAddr, request: Request<Incoming>) -> Response<ReplyBody> {
+pub(super) async fn answer(shared: &Arc<Shared>, connection: &Arc<Connection>, request: Request<Incoming>) -> Response<ReplyBody> {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut reply = match preflight(shared, &request) {
         Some(reply) => reply,
         None => {
             let encoding = encoding(request.headers());
-            match export(shared, peer, request, encoding).await {
+            let (head, mut body) = request.into_parts();
+            match export(shared, connection, &head, &mut body, encoding).await {
                 Ok(reply) => reply,
                 Err(refusal) => {
-                    shared.refused(peer, transport(encoding.unwrap_or(Encoding::Json)), &refusal);
+                    super::leave(&head, &mut body, &refusal).await;
+                    shared.refused(connection, head.headers.get(header::USER_AGENT), transport(encoding.unwrap_or(Encoding::Json)), &refusal);
                     http_refusal(&refusal, encoding.unwrap_or(Encoding::Json))
                 }
             }
@@ -33,24 +36,25 @@ pub(super) async fn answer(shared: &Arc<Shared>, peer: SocketAddr, request: Requ
 
 async fn export(
     shared: &Arc<Shared>,
-    peer: SocketAddr,
-    request: Request<Incoming>,
+    connection: &Arc<Connection>,
+    head: &Parts,
+    body: &mut Incoming,
     encoding: Option<Encoding>,
 ) -> Result<Response<ReplyBody>, Refusal> {
-    let path = request.uri().path();
+    let path = head.uri.path();
     let signal = signal(&shared.config.base_path, path).ok_or_else(|| {
         Refusal::new(
             Kind::NotFound,
             format!("nothing is served at {path}: OTLP is at {0}/v1/traces, {0}/v1/metrics and {0}/v1/logs", shared.config.base_path),
         )
     })?;
-    if request.method() != Method::POST {
-        return Err(Refusal::new(Kind::Method, format!("{} is not allowed: POST an export request", request.method())));
+    if head.method != Method::POST {
+        return Err(Refusal::new(Kind::Method, format!("{} is not allowed: POST an export request", head.method)));
     }
     let encoding = encoding.ok_or_else(|| Refusal::new(Kind::MediaType, "the content type must be application/x-protobuf or application/json"))?;
-    let sender = shared.sender(peer, request.headers(), transport(encoding))?;
-    let compression = compression(request.headers())?;
-    let (bytes, permit) = limits::read(shared, &sender, request.into_body(), compression != Compression::Identity, 0).await?;
+    let sender = shared.sender(connection, &head.headers, transport(encoding))?;
+    let compression = compression(&head.headers)?;
+    let (bytes, permit) = limits::read(shared, &sender, body, compression != Compression::Identity, 0).await?;
     let (outcome, confirm) = write::write(shared, &sender, signal, encoding, compression, bytes, permit).await?;
     let reply = http_success(signal, &outcome, encoding, shared.config.response_bytes_max);
     Ok(match confirm {

@@ -17,10 +17,12 @@ pub(crate) mod reply;
 pub(crate) use reply::{Kind, Refusal};
 
 use crate::admit::Admission;
+use crate::cardinality::Cardinality;
 use crate::config::Config;
 use crate::process::Redactor;
-use crate::status::{Counters, Register, TRANSPORTS};
-use ::http::{HeaderMap, Request, Response, header};
+use crate::status::{Counters, Exporter, Register, TRANSPORTS};
+use crate::turns::Turns;
+use ::http::{HeaderMap, HeaderValue, Request, Response, header};
 use bytes::Bytes;
 use futures::FutureExt;
 use hopline_model::auth::{Auth, Denied, Scope};
@@ -45,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) redactor: Redactor,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) cardinality: Cardinality,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) counters: Counters,
     pub(crate) register: Register,
     services: grpc::Services,
@@ -56,10 +60,26 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// One connection: where it comes from, and whose records came over it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) peer: SocketAddr,
+    /// The exporter seen last: a request that cannot be read is put down to it.
+    pub(crate) exporter: parking_lot::Mutex<Option<Exporter>>,
+}
+
+impl Connection {
+    pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
+        Arc::new(Self { peer, exporter: Default::default() })
+    }
+}
+
 /// Who sends one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
-    pub(crate) peer: SocketAddr,
+    pub(crate) connection: Arc<Connection>,
+    /// The `User-Agent` header: names the exporter when the records do not.
+    pub(crate) agent: Option<HeaderValue>,
     pub(crate) tenant: TenantId,
     /// What fairness goes by: the token, or without tokens the address.
     pub(crate) key: u64,
@@ -74,17 +94,25 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type ReplyBody = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
 /// Answers whatever came in; a panic below answers too and ends nothing but the request.
-pub(crate) async fn answer(shared: Arc<Shared>, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
+pub(crate) async fn answer(shared: Arc<Shared>, connection: Arc<Connection>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
     let is_grpc = grpc::is_grpc(request.headers());
-    let work = async { if is_grpc { grpc::answer(&shared, peer, request).await } else { http::answer(&shared, peer, request).await } };
+    let work = async { if is_grpc { grpc::answer(&shared, &connection, request).await } else { http::answer(&shared, &connection, request).await } };
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(response) => Ok(response),
         Err(_) => {
-            tracing::error!(%peer, "a request ended in a panic: this is a bug");
+            tracing::error!(peer = %connection.peer, "a request ended in a panic: this is a bug");
             let refusal = Refusal::new(Kind::Internal, "an internal error: this is a bug of the server, see its log");
-            shared.refused(peer, if is_grpc { GRPC } else { HTTP_PROTOBUF }, &refusal);
+            shared.refused(&connection, None, if is_grpc { GRPC } else { HTTP_PROTOBUF }, &refusal);
             Ok(if is_grpc { reply::grpc_refusal(&refusal) } else { reply::http_refusal(&refusal, reply::Encoding::Protobuf) })
         }
+    }
+}
+
+/// Before a refusal is answered: what of the body is still on its way is taken off the wire, unless the client waits to be told to
+/// send it, or was too slow already.
+async fn leave(head: &::http::request::Parts, body: &mut Incoming, refusal: &Refusal) {
+    if !body.is_end_stream() && !head.headers.contains_key(header::EXPECT) && refusal.kind != Kind::Slow {
+        limits::discard(body).await;
     }
 }
 
@@ -94,6 +122,8 @@ impl Shared {
         Ok(Arc::new(Self {
             redactor: Redactor::new(&config.redaction)?,
             admission: Admission::new(config.in_flight_bytes_max, Duration::from_millis(config.admission_wait_ms)),
+            cardinality: Cardinality::new(&config),
+            turns: Turns::new(std::thread::available_parallelism().map_or(2, usize::from)),
             counters: Counters::default(),
             register: Register::default(),
             services: grpc::Services::new()?,
@@ -105,7 +135,7 @@ impl Shared {
     }
 
     /// Who it is and whether they may send.
-    pub(crate) fn sender(&self, peer: SocketAddr, headers: &HeaderMap, transport: usize) -> Result<Sender, Refusal> {
+    pub(crate) fn sender(&self, connection: &Arc<Connection>, headers: &HeaderMap, transport: usize) -> Result<Sender, Refusal> {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = authorization.and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
@@ -127,14 +157,17 @@ impl Shared {
         let tenant = self.storage.tenant(name).map_err(|error| Refusal::storage(&error))?;
         let key = match token {
             Some(token) if !self.auth.is_open() => xxhash_rust::xxh3::xxh3_64(token.as_bytes()),
-            _ => xxhash_rust::xxh3::xxh3_64(peer.ip().to_string().as_bytes()),
+            _ => xxhash_rust::xxh3::xxh3_64(connection.peer.ip().to_string().as_bytes()),
         };
-        Ok(Sender { peer, tenant, key, transport })
+        Ok(Sender { connection: connection.clone(), agent: headers.get(header::USER_AGENT).cloned(), tenant, key, transport })
     }
 
-    pub(crate) fn refused(&self, peer: SocketAddr, transport: usize, refusal: &Refusal) {
+    pub(crate) fn refused(&self, connection: &Connection, agent: Option<&HeaderValue>, transport: usize, refusal: &Refusal) {
         self.counters.refused[refusal.kind as usize].fetch_add(1, Ordering::Relaxed);
-        self.register.refused(self.clock.now(), peer, TRANSPORTS[transport], &refusal.message, self.config.exporters_max);
+        // Who may not send does not choose a name in the register either.
+        let agent = agent.filter(|_| !matches!(refusal.kind, Kind::Unauthenticated | Kind::Forbidden));
+        self.register.refused(self.clock.now(), connection, agent, TRANSPORTS[transport], &refusal.message, self.config.exporters_max);
+        let peer = connection.peer;
         tracing::debug!(%peer, transport = TRANSPORTS[transport], kind = refusal.kind.name(), message = %refusal.message, "refused");
     }
 
@@ -169,6 +202,9 @@ impl Shared {
             "connections": self.counters.connections.load(Ordering::Relaxed),
             "in_flight_bytes": self.admission.used(),
             "in_flight_bytes_max": self.admission.budget(),
+            "services_known": self.cardinality.known().0,
+            "series_known": self.cardinality.known().1,
+            "series_per_tenant_max": self.config.series_per_tenant_max,
             "exporters": self.register.exporters(),
             "errors": self.register.errors(),
             "redaction": rules,
@@ -182,8 +218,10 @@ impl Shared {
         let _ = write!(
             out,
             "# HELP hopline_collector_in_flight_bytes Bytes of requests being worked on.\n# TYPE hopline_collector_in_flight_bytes gauge\nhopline_collector_in_flight_bytes {}\n\
+             # HELP hopline_collector_series Metric series seen in the last hour or two, of all tenants.\n# TYPE hopline_collector_series gauge\nhopline_collector_series {}\n\
              # HELP hopline_collector_redacted_total Values replaced, hashed or dropped by a redaction rule.\n# TYPE hopline_collector_redacted_total counter\n",
-            self.admission.used()
+            self.admission.used(),
+            self.cardinality.known().1
         );
         for (name, _, count) in self.redactor.report() {
             let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_. ".contains(*c)).collect();

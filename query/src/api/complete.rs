@@ -59,7 +59,14 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
     let items = query
         .runner
         .run(move |cancel| {
-            let request = ScanRequest { range, predicate: rest.clone(), columns: Vec::new(), order: Order::Any, cancel: cancel.clone(), ..ScanRequest::all(signal) };
+            let request = ScanRequest {
+                range,
+                predicate: rest.clone(),
+                columns: Vec::new(),
+                order: Order::Any,
+                cancel: cancel.clone(),
+                ..ScanRequest::all(signal)
+            };
             Ok(match place.what {
                 What::Field { prefix } => {
                     let keys = frequent_keys(&snapshot, signal, &rest, range, KEYS_MAX, cancel)?;
@@ -93,12 +100,13 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
 
 fn fields(target: Target, prefix: &str, keys: &[String]) -> Vec<Item> {
     let folded = prefix.to_lowercase();
+    // Names of the language stand as they are; a key that could be read as one is put in quotes.
     let known = complete::fields(target)
-        .map(|field| (field.name.to_owned(), Some(field.about.to_owned())))
-        .chain(keys.iter().map(|key| (key.clone(), None)));
+        .map(|field| (field.name.to_owned(), field.name.to_owned(), Some(field.about.to_owned())))
+        .chain(keys.iter().map(|key| (complete::field_text(key, target), key.clone(), None)));
     let mut items: Vec<Item> = known
-        .filter(|(name, _)| name.to_lowercase().contains(&folded))
-        .map(|(name, about)| Item { insert: format!("{}:", complete::field_text(&name, target)), label: name, kind: "field", count: None, about })
+        .filter(|(_, name, _)| name.to_lowercase().contains(&folded))
+        .map(|(text, name, about)| Item { insert: format!("{text}:"), label: name, kind: "field", count: None, about })
         .collect();
     items.sort_by_key(|item| !item.label.to_lowercase().starts_with(&folded));
     items
@@ -118,7 +126,13 @@ fn values_of(target: Target, field: &str, prefix: &str, values: Vec<(String, u64
     texts
         .into_iter()
         .filter(|(value, _)| value.to_lowercase().contains(&folded))
-        .map(|(value, count)| Item { insert: format!("{} ", complete::value_text(&value)), label: value, kind: "value", count: Some(count), about: None })
+        .map(|(value, count)| Item {
+            insert: format!("{} ", complete::value_text(&value)),
+            label: value,
+            kind: "value",
+            count: Some(count),
+            about: None,
+        })
         .collect()
 }
 

@@ -105,7 +105,16 @@ fn write_plain(out: &mut String, value: &Value) {
     match value {
         Value::Int(number) => int(out, *number),
         Value::Double(number) if !number.is_finite() => {
-            attributes::write_string(out, if number.is_nan() { "NaN" } else if *number > 0.0 { "Infinity" } else { "-Infinity" });
+            attributes::write_string(
+                out,
+                if number.is_nan() {
+                    "NaN"
+                } else if *number > 0.0 {
+                    "Infinity"
+                } else {
+                    "-Infinity"
+                },
+            );
         }
         Value::Bytes(bytes) => {
             use base64::Engine;

@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::json::Object;
-use super::params::{ListParams, Params, RANGE_DEFAULT_NANO};
+use super::params::{ListParams, Params};
 use super::reply::{List, array};
 use super::spans;
 use crate::Query;
@@ -16,24 +16,20 @@ use hopline_model::{Seq, Signal, UnixNanos};
 use hopline_storage::scan::Predicate;
 use std::sync::Arc;
 
-pub(crate) async fn list(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn list(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     spans::newest(&query, &caller, &headers, params, Signal::Logs, Target::Logs).await
 }
-
-/// Buckets a histogram may have.
-const BUCKETS_MAX: usize = 2000;
 
 pub(crate) async fn histogram(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
     let compiled = language::compile(&params.q, Target::Logs)?;
     let now = query.clock.now();
     let range = params.range(now)?;
-    let buckets = params.buckets.unwrap_or(60);
-    if !(1..=BUCKETS_MAX).contains(&buckets) {
-        return Err(Error::Invalid(format!("buckets is a number from 1 to {BUCKETS_MAX}, not {buckets}")));
-    }
-    // Without an upper bound the histogram goes by the present; newer rows still have their buckets.
-    let end = if range.end == UnixNanos::MAX { now.max(range.start.saturating_add(RANGE_DEFAULT_NANO / 60)) } else { range.end };
-    let bucket_nano = plan::bucket_nano(range.start.0, end.0, buckets);
+    let bucket_nano = params.bucket_nano(range, now)?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
     let predicate = crate::plan::rows::predicate(compiled);
@@ -77,7 +73,14 @@ pub(crate) async fn facets(State(query): State<Arc<Query>>, caller: Caller, Para
     facets_of(&query, &caller, &params, Signal::Logs, predicate, fields).await
 }
 
-pub(crate) async fn facets_of(query: &Query, caller: &Caller, params: &ListParams, signal: Signal, predicate: Predicate, fields: Vec<String>) -> Result<Response> {
+pub(crate) async fn facets_of(
+    query: &Query,
+    caller: &Caller,
+    params: &ListParams,
+    signal: Signal,
+    predicate: Predicate,
+    fields: Vec<String>,
+) -> Result<Response> {
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
@@ -118,7 +121,11 @@ pub(crate) struct ContextParams {
 }
 
 pub(crate) async fn context(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ContextParams>) -> Result<Response> {
-    let seq = params.id.parse().map(Seq).map_err(|_| Error::Invalid(format!("id: `{}` is no id of a log record: take `id` from a list of logs", params.id)))?;
+    let seq = params
+        .id
+        .parse()
+        .map(Seq)
+        .map_err(|_| Error::Invalid(format!("id: `{}` is no id of a log record: take `id` from a list of logs", params.id)))?;
     let near = params.time.as_deref().filter(|text| !text.is_empty()).map(|text| super::params::time("time", text, query.clock.now())).transpose()?;
     let max = query.config.items_max;
     let (before, after) = (super::params::limit(params.before, 20, max)?, super::params::limit(params.after, 20, max)?);

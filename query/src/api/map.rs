@@ -115,7 +115,12 @@ pub(crate) async fn map(State(query): State<Arc<Query>>, caller: Caller, Params(
     Ok(parts(&[("nodes", nodes), ("edges", edges)], &list))
 }
 
-pub(crate) async fn dependencies(State(query): State<Arc<Query>>, caller: Caller, Path(name): Path<String>, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn dependencies(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let (rolled, list) = rolled(&query, &caller, &params).await?;
     let calls = calls(&rolled.rows);
     let side = |of: &dyn Fn(&Key) -> &str| calls.iter().filter(|(key, _)| of(key) == name).map(|(key, sum)| call_json(key, sum)).collect();

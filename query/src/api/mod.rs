@@ -29,16 +29,16 @@ pub(crate) mod format;
 
 mod otlp;
 
+mod complete;
+mod follow;
 mod logs;
+mod map;
 mod services;
 mod spans;
 mod sql;
 mod status;
 mod tail;
 mod traces;
-mod complete;
-mod follow;
-mod map;
 mod tree;
 
 mod openapi;

@@ -38,10 +38,11 @@ pub(crate) fn build() -> Value {
 }
 
 fn operation(endpoint: &Endpoint) -> Value {
-    let mut parameters: Vec<Value> = path_names(endpoint.path)
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
-        .collect();
-    parameters.extend(endpoint.params.iter().map(|param| json!({"name": param.name, "in": "query", "description": param.about, "schema": {"type": param.kind}})));
+    let mut parameters: Vec<Value> =
+        path_names(endpoint.path).map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})).collect();
+    parameters.extend(
+        endpoint.params.iter().map(|param| json!({"name": param.name, "in": "query", "description": param.about, "schema": {"type": param.kind}})),
+    );
     let is_list = endpoint.params.iter().any(|param| param.name == "cursor");
     let schema = if is_list { json!({"$ref": "#/components/schemas/List"}) } else { json!({"type": "object"}) };
     let mut content = Map::new();

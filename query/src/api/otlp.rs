@@ -64,7 +64,11 @@ impl<'a> Groups<'a> {
         Self { resources }
     }
 
-    pub(crate) fn build<R, S>(&self, resource: impl Fn(Resource, String, Vec<S>) -> R, scope: impl Fn(InstrumentationScope, String, &[usize]) -> S) -> Vec<R> {
+    pub(crate) fn build<R, S>(
+        &self,
+        resource: impl Fn(Resource, String, Vec<S>) -> R,
+        scope: impl Fn(InstrumentationScope, String, &[usize]) -> S,
+    ) -> Vec<R> {
         self.resources
             .iter()
             .map(|(text, scopes)| {
@@ -114,7 +118,9 @@ fn otlp_scope(text: &str) -> (InstrumentationScope, String) {
 fn entity(raw: &str) -> EntityRef {
     let text = |name: &str| attributes::get(raw, name).map(attributes::plain_text).unwrap_or_default().into_owned();
     let list = |name: &str| {
-        attributes::get(raw, name).map(|raw| attributes::items(raw).map(|item| attributes::plain_text(item).into_owned()).collect()).unwrap_or_default()
+        attributes::get(raw, name)
+            .map(|raw| attributes::items(raw).map(|item| attributes::plain_text(item).into_owned()).collect())
+            .unwrap_or_default()
     };
     EntityRef { schema_url: text("schema_url"), r#type: text("type"), id_keys: list("id_keys"), description_keys: list("description_keys") }
 }

@@ -35,8 +35,14 @@ const ONE: &[Param] =
     &[param("span", "string", "only these spans, comma-separated"), param("view", "string", "tree: columns in depth-first order, for drawing")];
 const PAGE: &[Param] = &[LIMIT, CURSOR];
 const HISTOGRAM: &[Param] = &[Q, FROM, TO, param("buckets", "integer", "about how many; default 60")];
-const COMPLETE: &[Param] =
-    &[Q, param("pos", "integer", "place in q, bytes; default its end"), param("signal", "string", "traces (default), spans, logs or metrics"), FROM, TO];
+const COMPLETE: &[Param] = &[
+    Q,
+    param("pos", "integer", "place in q, bytes; default its end"),
+    param("signal", "string", "traces (default), spans, logs or metrics"),
+    FROM,
+    TO,
+];
+const HEAT: &[Param] = &[Q, FROM, TO, param("buckets", "integer", "about how many; default 60"), param("rows", "integer", "at most; default 24")];
 const CONTEXT: &[Param] = &[
     param("id", "string", "id of a log record"),
     param("time", "string", "its time: quicker"),
@@ -62,7 +68,14 @@ const PROTOBUF: &str = "application/x-protobuf";
 const ARROW: &str = "application/vnd.apache.arrow.stream";
 const PARQUET: &str = "application/vnd.apache.parquet";
 
-fn endpoint(tag: &'static str, path: &'static str, about: &'static str, params: &'static [Param], formats: &'static [&'static str], handler: MethodRouter<Arc<Query>>) -> Endpoint {
+fn endpoint(
+    tag: &'static str,
+    path: &'static str,
+    about: &'static str,
+    params: &'static [Param],
+    formats: &'static [&'static str],
+    handler: MethodRouter<Arc<Query>>,
+) -> Endpoint {
     Endpoint { path, method: "get", tag, about, params, formats, handler }
 }
 
@@ -72,40 +85,69 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let rows: &[&str] = &[NDJSON, CSV, PROTOBUF];
     vec![
         endpoint("traces", "/api/v1/traces", "Traces that match, newest first", LIST, lists, get(traces::search)),
-        endpoint("traces", "/api/v1/traces/facets", "Values of fields with counts, over matching spans", FACETS, &[], get(traces::facets)),
         endpoint(
             "traces",
-            "/api/v1/traces/{trace_id}",
-            "One trace with every span",
-            ONE,
-            &[NDJSON, CSV, PROTOBUF, ARROW],
-            get(traces::one),
+            "/api/v1/traces/histogram",
+            "Latency heat map: matching spans (without a query: roots) by time and duration",
+            HEAT,
+            &[],
+            get(traces::histogram),
         ),
+        endpoint("traces", "/api/v1/traces/facets", "Values of fields with counts, over matching spans", FACETS, &[], get(traces::facets)),
+        endpoint("traces", "/api/v1/traces/{trace_id}", "One trace with every span", ONE, &[NDJSON, CSV, PROTOBUF, ARROW], get(traces::one)),
         endpoint("traces", "/api/v1/traces/{trace_id}/logs", "Log records of a trace, oldest first", PAGE, rows, get(traces::logs)),
-        endpoint("traces", "/api/v1/traces/{trace_id}/hops", "The hop ledger: every call between services, with its time split up", &[], lists, get(follow::hops)),
-        endpoint("traces", "/api/v1/traces/{trace_id}/critical-path", "What the end of the trace waited for, in time order", &[], &[], get(follow::critical_path)),
+        endpoint(
+            "traces",
+            "/api/v1/traces/{trace_id}/hops",
+            "The hop ledger: every call between services, with its time split up",
+            &[],
+            lists,
+            get(follow::hops),
+        ),
+        endpoint(
+            "traces",
+            "/api/v1/traces/{trace_id}/critical-path",
+            "What the end of the trace waited for, in time order",
+            &[],
+            &[],
+            get(follow::critical_path),
+        ),
         endpoint("traces", "/api/v1/traces/{trace_id}/why", "Why it is slow or failed, against its usual self", &[], &[], get(follow::why)),
         endpoint("spans", "/api/v1/spans", "Spans that match, newest first", LIST, rows, get(spans::list)),
         endpoint("logs", "/api/v1/logs", "Log records that match, newest first", LIST, rows, get(logs::list)),
         endpoint("logs", "/api/v1/logs/histogram", "Counts by time and severity", HISTOGRAM, &[], get(logs::histogram)),
         endpoint("logs", "/api/v1/logs/facets", "Values of fields with counts", FACETS, &[], get(logs::facets)),
+        endpoint("logs", "/api/v1/logs/context", "The lines around one", CONTEXT, &[], get(logs::context)),
         endpoint(
             "logs",
-            "/api/v1/logs/context",
-            "The lines around one",
-            CONTEXT,
+            "/api/v1/logs/patterns",
+            "Bodies that differ only in numbers and ids, counted",
+            &[Q, FROM, TO, LIMIT],
             &[],
-            get(logs::context),
+            get(logs::patterns),
         ),
-        endpoint("logs", "/api/v1/logs/patterns", "Bodies that differ only in numbers and ids, counted", &[Q, FROM, TO, LIMIT], &[], get(logs::patterns)),
         endpoint("logs", "/api/v1/logs/tail", "Matching records as they arrive: server-sent events", &[Q], &["text/event-stream"], get(tail::tail)),
         endpoint("services", "/api/v1/services", "Every service with rate, errors, durations and versions", RANGE, lists, get(services::list)),
         endpoint("services", "/api/v1/services/{name}", "One service", RANGE, &[], get(services::one)),
         endpoint("services", "/api/v1/services/{name}/operations", "Its operations", RANGE, lists, get(services::operations)),
         endpoint("services", "/api/v1/services/{name}/versions", "Its versions", RANGE, lists, get(services::versions)),
         endpoint("services", "/api/v1/services/{name}/dependencies", "Who calls it and whom it calls", RANGE, &[], get(map::dependencies)),
-        endpoint("services", "/api/v1/map", "Services, databases, queues and their calls, with rate, errors and durations", RANGE, &[], get(map::map)),
-        endpoint("metrics", "/api/v1/metrics/points", "Metric data points that match, newest first", LIST, &[NDJSON, CSV, PROTOBUF], get(spans::metric_points)),
+        endpoint(
+            "services",
+            "/api/v1/map",
+            "Services, databases, queues and their calls, with rate, errors and durations",
+            RANGE,
+            &[],
+            get(map::map),
+        ),
+        endpoint(
+            "metrics",
+            "/api/v1/metrics/points",
+            "Metric data points that match, newest first",
+            LIST,
+            &[NDJSON, CSV, PROTOBUF],
+            get(spans::metric_points),
+        ),
         Endpoint {
             method: "post",
             ..endpoint(
@@ -120,8 +162,28 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint("query", "/api/v1/sql/schema", "Tables and columns of SQL", &[], &[], get(sql::schema)),
         endpoint("query", "/api/v1/complete", "What may be typed next in a query", COMPLETE, &[], get(complete::complete)),
         endpoint("server", "/api/v1/status", "State of the server, ingest by exporter, newest receiver errors", &[], &[], get(status::status)),
-        Endpoint { method: "post", ..endpoint("server", "/api/v1/settle", "Seal what is live and merge every window that has ended (scope admin)", &[], &[], post(status::settle)) },
-        Endpoint { method: "post", ..endpoint("server", "/api/v1/verify", "Read every block and compare checksums (scope admin)", &[], &[], post(status::verify)) },
+        Endpoint {
+            method: "post",
+            ..endpoint(
+                "server",
+                "/api/v1/settle",
+                "Seal what is live and merge every window that has ended (scope admin)",
+                &[],
+                &[],
+                post(status::settle),
+            )
+        },
+        Endpoint {
+            method: "post",
+            ..endpoint(
+                "server",
+                "/api/v1/verify",
+                "Read every block and compare checksums; with {\"repair\": true} rebuild damaged index files (scope admin)",
+                &[],
+                &[],
+                post(status::verify),
+            )
+        },
         endpoint("server", "/healthz", "The process lives", &[], &[], get(status::healthz)),
         endpoint("server", "/readyz", "The doors are open", &[], &[], get(status::readyz)),
         endpoint("server", "/metrics", "The server's own metrics, Prometheus text", &[], &[], get(status::metrics)),

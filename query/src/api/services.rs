@@ -39,7 +39,12 @@ fn write_service(object: &mut Object<'_>, key: &ServiceKey, service: &Service) {
     object.uint("log_count", service.log_count);
 }
 
-pub(crate) async fn list(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn list(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
@@ -59,7 +64,12 @@ pub(crate) async fn list(State(query): State<Arc<Query>>, caller: Caller, header
 /// How many operations a service's page starts with.
 const OPERATIONS_SHOWN: usize = 10;
 
-pub(crate) async fn one(State(query): State<Arc<Query>>, caller: Caller, Path(name): Path<String>, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn one(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let asked = name.clone();
@@ -105,11 +115,23 @@ fn operation((name, kind): &(String, String), red: &Red) -> String {
     text
 }
 
-pub(crate) async fn operations(State(query): State<Arc<Query>>, caller: Caller, Path(name): Path<String>, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn operations(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     groups(&query, &caller, name, &headers, &params, [column::NAME, column::KIND], operation).await
 }
 
-pub(crate) async fn versions(State(query): State<Arc<Query>>, caller: Caller, Path(name): Path<String>, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn versions(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let write = |(version, _): &(String, String), red: &Red| {
         let mut text = String::new();
         let mut object = Object::new(&mut text);

@@ -19,16 +19,33 @@ use hopline_storage::scan::{Order, fixed_columns};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(crate) async fn list(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn list(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     newest(&query, &caller, &headers, params, Signal::Spans, Target::Spans).await
 }
 
-pub(crate) async fn metric_points(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn metric_points(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     newest(&query, &caller, &headers, params, Signal::Metrics, Target::Metrics).await
 }
 
 /// Matching rows, newest first.
-pub(crate) async fn newest(query: &Query, caller: &Caller, headers: &HeaderMap, params: ListParams, signal: Signal, target: Target) -> Result<Response> {
+pub(crate) async fn newest(
+    query: &Query,
+    caller: &Caller,
+    headers: &HeaderMap,
+    params: ListParams,
+    signal: Signal,
+    target: Target,
+) -> Result<Response> {
     let compiled = language::compile(&params.q, target)?;
     params.total_exact()?;
     let asked = Asked {
@@ -75,6 +92,8 @@ pub(crate) fn items(signal: Signal, batches: &[RecordBatch]) -> Vec<String> {
     match signal {
         Signal::Spans => batches.iter().flat_map(Span::from_rows).map(|span| wire::span(&span)).collect(),
         Signal::Logs => batches.iter().flat_map(Log::from_rows).map(|log| wire::log(&log)).collect(),
-        Signal::Metrics => batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| otlp::metrics::json(batch, row)).collect::<Vec<_>>()).collect(),
+        Signal::Metrics => {
+            batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| otlp::metrics::json(batch, row)).collect::<Vec<_>>()).collect()
+        }
     }
 }

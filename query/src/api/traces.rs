@@ -16,12 +16,17 @@ use axum::response::Response;
 use hopline_model::span::Span;
 use hopline_model::{Signal, SpanId, TimeRange, TraceId};
 use hopline_storage::Snapshot;
-use hopline_trace::Summary;
 use hopline_storage::scan::{Cancel, Order, Predicate, ScanRequest, ScanStats, fixed_columns};
+use hopline_trace::Summary;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(crate) async fn search(State(query): State<Arc<Query>>, caller: Caller, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn search(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let began = Instant::now();
     let compiled = language::compile(&params.q, Target::Traces)?;
     let asked = Search {
@@ -48,6 +53,40 @@ pub(crate) async fn search(State(query): State<Arc<Query>>, caller: Caller, head
         list.stats = Some((found.stats, began.elapsed().as_nanos() as u64));
     }
     Ok(list.reply(Format::of(&headers)))
+}
+
+/// Rows a heat map may have.
+const HEAT_ROWS_MAX: usize = 200;
+
+pub(crate) async fn histogram(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
+    let predicate = crate::plan::rows::predicate(language::compile(&params.q, Target::Spans)?);
+    let now = query.clock.now();
+    let range = params.range(now)?;
+    let bucket_nano = params.bucket_nano(range, now)?;
+    let rows = params.rows.unwrap_or(24);
+    if !(1..=HEAT_ROWS_MAX).contains(&rows) {
+        return Err(Error::Invalid(format!("rows is a number from 1 to {HEAT_ROWS_MAX}, not {rows}")));
+    }
+    let of = if matches!(predicate, Predicate::All) { "roots" } else { "spans" };
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let heat = query.runner.run(move |cancel| crate::plan::heat::heat(&snapshot, predicate, range, bucket_nano, rows, cancel)).await?;
+    list.note(&heat.stats);
+    for ((time, row), cell) in &heat.cells {
+        let mut item = String::with_capacity(160);
+        let mut object = Object::new(&mut item);
+        object.time("time", hopline_model::UnixNanos(*time));
+        object.int("duration_min_nano", heat.edge(*row));
+        object.int("duration_max_nano", heat.edge(row + 1));
+        object.uint("count", cell.count);
+        object.uint("errors", cell.errors);
+        object.end();
+        list.items.push(item);
+    }
+    list.total = exact(heat.cells.values().map(|cell| cell.count).sum());
+    list.more.push(("bucket_nano", bucket_nano.to_string()));
+    list.more.push(("of", format!("\"{of}\"")));
+    Ok(list.reply(Format::Json))
 }
 
 /// Fields of the facets when none are named.
@@ -84,7 +123,9 @@ pub(crate) async fn one(
         .span
         .as_deref()
         .filter(|text| !text.is_empty())
-        .map(|text| text.split(',').map(|id| id.trim().parse::<SpanId>().map_err(|error| Error::Invalid(error.to_string()))).collect::<Result<Vec<_>>>())
+        .map(|text| {
+            text.split(',').map(|id| id.trim().parse::<SpanId>().map_err(|error| Error::Invalid(error.to_string()))).collect::<Result<Vec<_>>>()
+        })
         .transpose()?;
     let format = Format::of(&headers);
     let snapshot = query.snapshot(&caller.tenant);
@@ -149,7 +190,13 @@ fn whole(snapshot: &Snapshot, id: TraceId, wanted: Option<&[SpanId]>, format: Fo
 /// Records of one page of a trace's logs.
 const TRACE_LOGS_DEFAULT: usize = 1000;
 
-pub(crate) async fn logs(State(query): State<Arc<Query>>, caller: Caller, Path(id): Path<String>, headers: HeaderMap, Params(params): Params<ListParams>) -> Result<Response> {
+pub(crate) async fn logs(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
     let id = trace_id(&id)?;
     let limit = super::params::limit(params.limit, TRACE_LOGS_DEFAULT, query.config.items_max)?;
     let asked = crate::plan::rows::Asked {
@@ -167,7 +214,12 @@ pub(crate) async fn logs(State(query): State<Arc<Query>>, caller: Caller, Path(i
 /// Whether the store has any row of a signal, and the newest one's time: for the first-run checklist.
 pub(crate) fn newest(snapshot: &Snapshot, signal: Signal) -> Option<hopline_model::UnixNanos> {
     let time = hopline_model::schema::time_column(signal);
-    let request = ScanRequest { columns: vec![hopline_storage::scan::Column::Fixed(time)], order: Order::NewestFirst, limit: Some(1), ..ScanRequest::all(signal) };
+    let request = ScanRequest {
+        columns: vec![hopline_storage::scan::Column::Fixed(time)],
+        order: Order::NewestFirst,
+        limit: Some(1),
+        ..ScanRequest::all(signal)
+    };
     let (batches, _) = snapshot.collect(&request).ok()?;
     let batch = batches.iter().find(|batch| batch.num_rows() > 0)?;
     crate::plan::columns::times(batch, time).first().map(|time| hopline_model::UnixNanos(*time))

@@ -43,6 +43,9 @@ mod trace;
 
 pub mod complete;
 
+#[cfg(test)]
+mod tests;
+
 pub use compile::{Compiled, compile};
 pub use error::{Place, SyntaxError};
 pub use parse::parse;

@@ -111,11 +111,11 @@ pub(crate) fn number(fact: NumberFact, name: &Name, test: &Test) -> Result<Trace
     }
     let min = interval.min.map_or(i128::MIN, |min| {
         let whole = min.value.ceil();
-        whole as i128 + i128::from(!min.inclusive && whole == min.value)
+        (whole as i128).saturating_add(i128::from(!min.inclusive && whole == min.value))
     });
     let max = interval.max.map_or(i128::MAX, |max| {
         let whole = max.value.floor();
-        whole as i128 - i128::from(!max.inclusive && whole == max.value)
+        (whole as i128).saturating_sub(i128::from(!max.inclusive && whole == max.value))
     });
     Ok(TraceCondition::Number { fact, min, max })
 }

@@ -17,14 +17,20 @@ pub(crate) const SPANS_MAX: usize = 300_000;
 
 pub(crate) struct Rolled {
     pub(crate) rows: Vec<Edge>,
-    pub(crate) traces: usize,
     pub(crate) stats: ScanStats,
     /// The range held more spans than were looked at.
     pub(crate) cut: bool,
 }
 
 /// Edges of every trace with a span that matches in the range; `without` leaves one trace out.
-pub(crate) fn roll(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, without: Option<TraceId>, spans_max: usize, cancel: &Cancel) -> Result<Rolled> {
+pub(crate) fn roll(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    predicate: Predicate,
+    without: Option<TraceId>,
+    spans_max: usize,
+    cancel: &Cancel,
+) -> Result<Rolled> {
     let wanted: Vec<Column> = COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect();
     let request = ScanRequest {
         signal: Signal::Spans,
@@ -41,18 +47,22 @@ pub(crate) fn roll(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, 
     let traces = Trace::split(&batches);
     drop(batches);
     let mut edges = Edges::new();
-    let mut count = 0;
     for trace in traces.iter().filter(|trace| Some(trace.trace_id()) != without) {
         cancel.check()?;
         edges.add(trace, &analyse(trace));
-        count += 1;
     }
     let cut = rows >= spans_max;
-    Ok(Rolled { rows: edges.into_rows(), traces: count, stats, cut })
+    Ok(Rolled { rows: edges.into_rows(), stats, cut })
 }
 
 /// The traces that have a span matching, whole, newest first, at most `traces_max`: what a trace is compared with.
-pub(crate) fn alike(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, traces_max: usize, cancel: &Cancel) -> Result<(Vec<Trace>, ScanStats)> {
+pub(crate) fn alike(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    predicate: Predicate,
+    traces_max: usize,
+    cancel: &Cancel,
+) -> Result<(Vec<Trace>, ScanStats)> {
     let request = ScanRequest {
         signal: Signal::Spans,
         range,

@@ -14,8 +14,23 @@ use std::collections::BTreeMap;
 pub(crate) type Buckets = BTreeMap<i64, BTreeMap<&'static str, u64>>;
 
 /// Matching log records by time and severity class.
-pub(crate) fn histogram(snapshot: &Snapshot, predicate: Predicate, range: TimeRange, bucket_nano: i64, cancel: &Cancel) -> Result<(Buckets, ScanStats)> {
-    let request = ScanRequest { signal: Signal::Logs, range, predicate, columns: Vec::new(), order: Order::Any, limit: None, after: None, cancel: cancel.clone() };
+pub(crate) fn histogram(
+    snapshot: &Snapshot,
+    predicate: Predicate,
+    range: TimeRange,
+    bucket_nano: i64,
+    cancel: &Cancel,
+) -> Result<(Buckets, ScanStats)> {
+    let request = ScanRequest {
+        signal: Signal::Logs,
+        range,
+        predicate,
+        columns: Vec::new(),
+        order: Order::Any,
+        limit: None,
+        after: None,
+        cancel: cancel.clone(),
+    };
     let (cells, stats) = snapshot.histogram(&request, bucket_nano, Some(column::SEVERITY_NUMBER))?;
     let mut buckets = Buckets::new();
     for (time, severity, rows) in cells {
@@ -56,7 +71,15 @@ pub(crate) fn bucket_nano(start: i64, end: i64, buckets: usize) -> i64 {
 }
 
 /// The lines before and after one, by its id, oldest first; and where it stands among them.
-pub(crate) fn context(snapshot: &Snapshot, seq: Seq, near: Option<UnixNanos>, before: usize, after: usize, same_service: bool, cancel: &Cancel) -> Result<(Vec<RecordBatch>, usize, ScanStats)> {
+pub(crate) fn context(
+    snapshot: &Snapshot,
+    seq: Seq,
+    near: Option<UnixNanos>,
+    before: usize,
+    after: usize,
+    same_service: bool,
+    cancel: &Cancel,
+) -> Result<(Vec<RecordBatch>, usize, ScanStats)> {
     let mut stats = ScanStats::default();
     // The time, where the caller knows it, spares looking through everything.
     let range = near.map_or(TimeRange::ALL, |time| TimeRange::new(time, time.saturating_add(1)));
@@ -112,8 +135,24 @@ pub(crate) struct Facet {
 const VALUES_MAX: usize = 20;
 
 /// Facets of the matching rows. `fields` are names of the query language.
-pub(crate) fn facets(snapshot: &Snapshot, signal: Signal, predicate: &Predicate, range: TimeRange, fields: &[String], cancel: &Cancel) -> Result<(Vec<Facet>, ScanStats)> {
-    let request = ScanRequest { signal, range, predicate: predicate.clone(), columns: Vec::new(), order: Order::Any, limit: None, after: None, cancel: cancel.clone() };
+pub(crate) fn facets(
+    snapshot: &Snapshot,
+    signal: Signal,
+    predicate: &Predicate,
+    range: TimeRange,
+    fields: &[String],
+    cancel: &Cancel,
+) -> Result<(Vec<Facet>, ScanStats)> {
+    let request = ScanRequest {
+        signal,
+        range,
+        predicate: predicate.clone(),
+        columns: Vec::new(),
+        order: Order::Any,
+        limit: None,
+        after: None,
+        cancel: cancel.clone(),
+    };
     let mut stats = ScanStats::default();
     let mut facets = Vec::new();
     for field in fields {
@@ -127,7 +166,7 @@ pub(crate) fn facets(snapshot: &Snapshot, signal: Signal, predicate: &Predicate,
                 *classes.entry(crate::api::severity(number.parse().unwrap_or(0))).or_default() += rows;
             }
             values = classes.into_iter().map(|(class, rows)| (class.to_owned(), rows)).collect();
-            values.sort_by(|a, b| b.1.cmp(&a.1));
+            values.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
         }
         if !values.is_empty() {
             facets.push(Facet { field: field.clone(), values, more });
@@ -156,7 +195,14 @@ pub(crate) fn facet_column(signal: Signal, field: &str) -> Column {
 }
 
 /// Attribute keys of the newest matching rows, most frequent first.
-pub(crate) fn frequent_keys(snapshot: &Snapshot, signal: Signal, predicate: &Predicate, range: TimeRange, keys_max: usize, cancel: &Cancel) -> Result<Vec<String>> {
+pub(crate) fn frequent_keys(
+    snapshot: &Snapshot,
+    signal: Signal,
+    predicate: &Predicate,
+    range: TimeRange,
+    keys_max: usize,
+    cancel: &Cancel,
+) -> Result<Vec<String>> {
     const ROWS: usize = 500;
     let request = ScanRequest {
         signal,

@@ -121,10 +121,16 @@ pub(crate) fn template(body: &str) -> String {
             }
             continue;
         }
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-' || c == '.' || c == ':' && rest.starts_with(|d: char| d.is_ascii_digit()))).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-' || c == '.' || c == ':' && rest.starts_with(|d: char| d.is_ascii_digit())))
+            .unwrap_or(rest.len());
         let word = &rest[..end];
         let core = word.trim_end_matches(['.', '-', ':']);
-        if is_variable(core) { push_place(&mut out) } else { out.push_str(core) }
+        if is_variable(core) {
+            push_place(&mut out)
+        } else {
+            out.push_str(core)
+        }
         out.push_str(&word[core.len()..]);
         rest = &rest[end..];
     }

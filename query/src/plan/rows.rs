@@ -34,7 +34,6 @@ pub(crate) struct Asked {
     pub(crate) order: Order,
     pub(crate) limit: usize,
     pub(crate) cursor: Option<String>,
-    
 }
 
 /// One page and how many there are in all.

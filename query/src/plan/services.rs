@@ -53,7 +53,12 @@ pub(crate) struct Service {
 const KEY_COLUMNS: [&str; 4] = [column::SERVICE_NAME, column::SERVICE_NAMESPACE, column::DEPLOYMENT_ENVIRONMENT_NAME, column::SERVICE_VERSION];
 
 /// Every service that sent spans or logs in the range; `only` by name.
-pub(crate) fn services(snapshot: &Snapshot, range: TimeRange, only: Option<&str>, cancel: &Cancel) -> Result<(BTreeMap<ServiceKey, Service>, ScanStats)> {
+pub(crate) fn services(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    only: Option<&str>,
+    cancel: &Cancel,
+) -> Result<(BTreeMap<ServiceKey, Service>, ScanStats)> {
     let mut services: BTreeMap<ServiceKey, Service> = BTreeMap::new();
     let mut stats = ScanStats::default();
     let spans = request(Signal::Spans, range, only, &[column::START_TIME, column::DURATION_NANO, column::STATUS_CODE], cancel);
@@ -106,7 +111,8 @@ fn each_service(batch: &arrow::array::RecordBatch, mut each: impl FnMut(usize, &
     let mut key: Option<ServiceKey> = None;
     for row in 0..batch.num_rows() {
         let (name, namespace, environment) = (names.get(row).unwrap_or_default(), namespaces.get(row), environments.get(row));
-        let same = key.as_ref().is_some_and(|key| key.name == name && key.namespace.as_deref() == namespace && key.environment.as_deref() == environment);
+        let same =
+            key.as_ref().is_some_and(|key| key.name == name && key.namespace.as_deref() == namespace && key.environment.as_deref() == environment);
         if !same {
             key = Some(ServiceKey { name: name.into(), namespace: namespace.map(Into::into), environment: environment.map(Into::into) });
         }
@@ -117,9 +123,16 @@ fn each_service(batch: &arrow::array::RecordBatch, mut each: impl FnMut(usize, &
 }
 
 /// Spans of one service by two texts: (operation, kind) or (version, "").
-pub(crate) fn grouped(snapshot: &Snapshot, range: TimeRange, service: &str, by: [&'static str; 2], cancel: &Cancel) -> Result<(Vec<((String, String), Red)>, ScanStats)> {
+pub(crate) fn grouped(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    service: &str,
+    by: [&'static str; 2],
+    cancel: &Cancel,
+) -> Result<(Vec<((String, String), Red)>, ScanStats)> {
     let mut groups: BTreeMap<(String, String), Red> = BTreeMap::new();
-    let spans = request(Signal::Spans, range, Some(service), &[by[0], by[1], time_column(Signal::Spans), column::DURATION_NANO, column::STATUS_CODE], cancel);
+    let spans =
+        request(Signal::Spans, range, Some(service), &[by[0], by[1], time_column(Signal::Spans), column::DURATION_NANO, column::STATUS_CODE], cancel);
     let spans = ScanRequest { columns: dedup(spans.columns.clone()), ..spans };
     let stats = snapshot.scan(&spans, &mut |batch| {
         let (starts, durations) = (columns::times(&batch, column::START_TIME), columns::ints(&batch, column::DURATION_NANO));

@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// Settling merges every window: longer than a question may take.
-const SETTLE_TIMEOUT_SECONDS: u64 = 3600;
+/// Settling merges every window and verifying reads every file: longer than a question may take.
+const LONG_TIMEOUT_SECONDS: u64 = 3600;
 
 struct Finding {
     good: bool,
@@ -17,18 +17,25 @@ struct Finding {
 }
 
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode> {
+    let mut patient = arguments.ask.clone();
+    patient.timeout = patient.timeout.max(LONG_TIMEOUT_SECONDS);
     if arguments.settle {
-        let mut ask = arguments.ask.clone();
-        ask.timeout = ask.timeout.max(SETTLE_TIMEOUT_SECONDS);
-        Client::new(&ask)?.post("/api/v1/settle", &json!({}))?;
+        Client::new(&patient)?.post("/api/v1/settle", &json!({}))?;
     }
+    let checked = match arguments.verify || arguments.repair {
+        true => Some(Client::new(&patient)?.post("/api/v1/verify", &json!({"repair": arguments.repair}))?),
+        false => None,
+    };
     let client = Client::new(&arguments.ask)?;
     let status = client.get("/api/v1/status", &Parameters::default())?;
-    let findings = examine(&status);
+    let mut findings = examine(&status);
+    findings.extend(checked.iter().flat_map(files));
     let well = findings.iter().all(|finding| finding.good);
     let objects = || findings.iter().map(|finding| json!({"check": finding.what, "good": finding.good, "detail": finding.words})).collect::<Vec<_>>();
     match arguments.ask.format {
-        Format::Json => out(&format!("{}\n", serde_json::to_string_pretty(&json!({"well": well, "checks": objects(), "status": status}))?))?,
+        Format::Json => {
+            out(&format!("{}\n", serde_json::to_string_pretty(&json!({"well": well, "checks": objects(), "status": status, "files": checked}))?))?
+        }
         Format::Ndjson => out(&crate::print::list::lines(&objects())?)?,
         Format::Csv => out(&crate::print::list::csv(&objects())?)?,
         Format::Table => {
@@ -68,11 +75,18 @@ fn examine(status: &Value) -> Vec<Finding> {
         "disk",
         format!("{} free{}", size(free), if free > 2 << 30 { "" } else { ": make room or lower storage.retention_hours" }),
     );
-    if number("quarantined_bytes") > 0 {
+    let (bytes, aside) = (number("quarantined_bytes"), number("quarantined_files"));
+    if bytes > 0 {
         check(
             false,
             "damage",
-            format!("{} were unreadable and set aside under quarantine/ of the data directory", size(number("quarantined_bytes"))),
+            format!("{} of the log were torn or unreadable; their files are set aside as wal/*.damaged of the data directory", size(bytes)),
+        );
+    } else if aside > 0 {
+        check(
+            false,
+            "damage",
+            format!("{aside} damaged log files lie aside as wal/*.damaged of the data directory: keep them for a rescue or remove them"),
         );
     }
     for note in storage.get("notes").and_then(Value::as_array).into_iter().flatten() {
@@ -81,6 +95,21 @@ fn examine(status: &Value) -> Vec<Finding> {
     for error in status.pointer("/ingest/errors").and_then(Value::as_array).into_iter().flatten() {
         let words = error.get("message").map_or_else(|| value::plain(error), value::plain);
         check(false, "receiver", words);
+    }
+    findings
+}
+
+/// What verifying found and repairing did: one finding a file.
+fn files(checked: &Value) -> Vec<Finding> {
+    let lines = |name: &str| checked.get(name).and_then(Value::as_array).into_iter().flatten().map(value::plain).collect::<Vec<_>>();
+    let damaged = checked.pointer("/found/damaged").and_then(Value::as_array).map_or(0, Vec::len);
+    let lost = checked.get("lost").and_then(Value::as_array).map_or(0, Vec::len);
+    // Without repair nothing was rebuilt, and what is damaged stays to be done.
+    let repaired = checked.get("repaired").and_then(Value::as_bool).unwrap_or(false);
+    let good = damaged == 0 || (repaired && lost == 0);
+    let mut findings: Vec<Finding> = lines("words").into_iter().map(|words| Finding { good, what: "files", words }).collect();
+    if damaged > 0 && !repaired {
+        findings.push(Finding { good: false, what: "files", words: "`hopline doctor --repair` rebuilds what can be rebuilt".into() });
     }
     findings
 }
@@ -100,5 +129,21 @@ mod tests {
         let ill = json!({"storage": {"replayed": false, "read_only": true, "free_bytes": 1, "quarantined_bytes": 7, "notes": ["slow disk"]}, "ingest": {"errors": [{"message": "bad wire type"}]}});
         let bad: Vec<&str> = examine(&ill).iter().filter(|finding| !finding.good).map(|finding| finding.what).collect();
         assert_eq!(bad, ["replay", "writing", "disk", "damage", "note", "receiver"]);
+    }
+
+    /// What is damaged needs doing until it is rebuilt; what is lost needs doing after that too.
+    #[test]
+    fn says_what_files_are_damaged() {
+        let bad = |checked: Value| files(&checked).iter().filter(|finding| !finding.good).map(|finding| finding.words.clone()).collect::<Vec<_>>();
+        let damaged = json!([{"file": "a.tix", "holds": "3 rows", "detail": "gone"}]);
+        assert!(bad(json!({"repaired": false, "found": {"damaged": []}, "lost": [], "words": ["all well"]})).is_empty());
+        assert!(
+            bad(json!({"repaired": false, "found": {"damaged": damaged}, "lost": [], "words": ["a.tix is damaged"]}))[1].contains("doctor --repair")
+        );
+        assert!(bad(json!({"repaired": true, "found": {"damaged": damaged}, "lost": [], "words": ["a.tix was rebuilt"]})).is_empty());
+        assert_eq!(
+            bad(json!({"repaired": true, "found": {"damaged": damaged}, "lost": damaged, "words": ["a.parquet is gone"]})),
+            ["a.parquet is gone"]
+        );
     }
 }

@@ -50,8 +50,5 @@ impl Opened {
 }
 
 pub(crate) static OPENED: LazyLock<Cache<(Serial, What), Opened>> = LazyLock::new(|| {
-    Cache::builder()
-        .max_capacity(CACHE_BYTES_MAX)
-        .weigher(|_, opened: &Opened| u32::try_from(opened.memory_bytes()).unwrap_or(u32::MAX))
-        .build()
+    Cache::builder().max_capacity(CACHE_BYTES_MAX).weigher(|_, opened: &Opened| u32::try_from(opened.memory_bytes()).unwrap_or(u32::MAX)).build()
 });

@@ -5,9 +5,7 @@
 //! than their column's, values whose text another writer would have written otherwise.
 
 use crate::error::Result;
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringArray, StringBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type};
 use hopline_model::attributes::{entries, plain_text, write_double, write_int, write_key, write_string};
 use serde::{Deserialize, Serialize};
@@ -117,7 +115,10 @@ pub(crate) fn choose<'a>(columns: impl Iterator<Item = &'a StringArray> + Clone)
         .into_iter()
         .filter(|(_, seen)| seen.rows * RARE >= rows && seen.rows >= 2)
         .filter_map(|(key, seen)| {
-            let (kind, count) = [Kind::Int, Kind::Double, Kind::Bool, Kind::Text].into_iter().map(|kind| (kind, seen.kinds[kind as usize])).max_by_key(|(_, count)| *count)?;
+            let (kind, count) = [Kind::Int, Kind::Double, Kind::Bool, Kind::Text]
+                .into_iter()
+                .map(|kind| (kind, seen.kinds[kind as usize]))
+                .max_by_key(|(_, count)| *count)?;
             let repeats = seen.values.len() * 2 <= seen.rows;
             (count * 2 > seen.rows).then(|| DenseKey { key: key.into_owned(), kind, repeats, whole: true, bytes: (seen.bytes * 1000 / rows) as u64 })
         })
@@ -398,7 +399,8 @@ pub(crate) fn joined(batch: &RecordBatch, keys: &[DenseKey], signal: hopline_mod
     let mut columns = batch.columns()[..fixed].to_vec();
     if !keys.is_empty() {
         let at = schema.index_of(hopline_model::schema::column::ATTRIBUTES)?;
-        let dense: Vec<(&str, ArrayRef)> = keys.iter().zip(&batch.columns()[fixed..]).map(|(key, column)| (key.key.as_str(), column.clone())).collect();
+        let dense: Vec<(&str, ArrayRef)> =
+            keys.iter().zip(&batch.columns()[fixed..]).map(|(key, column)| (key.key.as_str(), column.clone())).collect();
         columns[at] = join(columns[at].as_string::<i32>(), &dense);
     }
     Ok(RecordBatch::try_new(schema.clone(), columns)?)

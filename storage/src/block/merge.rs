@@ -83,10 +83,7 @@ fn sorted(file: &RowFile) -> bool {
 /// The indexes of all runs, if every one can be used.
 fn stacked(target: Target<'_>, inputs: &[Input]) -> Option<Vec<IndexRun>> {
     debug_assert_eq!(target.signal, Signal::Logs);
-    inputs
-        .iter()
-        .map(|input| Some(IndexRun { index: input.block.text_index()?, row: input.rows.row as u32, rows: input.rows.rows as u32 }))
-        .collect()
+    inputs.iter().map(|input| Some(IndexRun { index: input.block.text_index()?, row: input.rows.row as u32, rows: input.rows.rows as u32 })).collect()
 }
 
 /// Calls `each` with the rows of an input in order, as they stand in the file but for `observed_time`.

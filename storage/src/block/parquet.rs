@@ -300,11 +300,8 @@ fn read_tail(objects: &dyn ObjectIo, name: &str, bytes: u64, crc: u32) -> Result
             && sums.len < bytes
         {
             let tail_bytes = bytes - sums.len;
-            let tail = if tail_bytes <= most {
-                end.slice((most - tail_bytes) as usize..)
-            } else {
-                objects.read(name, sums.len, tail_bytes as usize)?
-            };
+            let tail =
+                if tail_bytes <= most { end.slice((most - tail_bytes) as usize..) } else { objects.read(name, sums.len, tail_bytes as usize)? };
             // What the text says of the rows and what the tail is must together be the file that was committed.
             if crc32c::crc32c_combine(data_crc, crc32c::crc32c(&tail), tail.len()) != crc {
                 return Err(damaged("checksum of its footer"));

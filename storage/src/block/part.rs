@@ -184,7 +184,8 @@ impl Part for GroupPart {
                     observed(named(&read, OBSERVED_DELAY)?, named(&read, column::TIME)?)
                 }
                 Column::Fixed(column::ATTRIBUTES) => {
-                    let dense = self.file.dense.iter().zip(&dense_columns).map(|(dense, column)| Ok((dense.key.as_str(), named(&read, column)?.clone())));
+                    let dense =
+                        self.file.dense.iter().zip(&dense_columns).map(|(dense, column)| Ok((dense.key.as_str(), named(&read, column)?.clone())));
                     join(named(&read, column::ATTRIBUTES)?.as_string::<i32>(), &dense.collect::<Result<Vec<_>>>()?)
                 }
                 Column::Fixed(name) => named(&read, name)?.clone(),

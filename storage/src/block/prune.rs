@@ -49,7 +49,12 @@ impl<'a> Bound<'a> {
     /// `None`: any row.
     pub(crate) fn rows(&mut self, filter: &Filter) -> Option<BooleanBuffer> {
         match filter {
-            Filter::All | Filter::Not(_) => None,
+            Filter::All => None,
+            Filter::Not(filter) => {
+                // Its texts are looked up all the same: parts ask for them.
+                self.rows(filter);
+                None
+            }
             Filter::Nothing => Some(BooleanBuffer::new_unset(self.total())),
             Filter::And(filters) => {
                 let mut found: Option<BooleanBuffer> = None;
@@ -98,10 +103,10 @@ impl<'a> Bound<'a> {
         }
         let tix = self.block.tix()?;
         let before = tix.bytes_read();
-        let mut rows = self.none();
+        let mut ranges = Vec::new();
         for id in ids {
             match tix.find(id) {
-                Ok(runs) => runs.iter().for_each(|run| mark(&mut rows, run.row as usize..(run.row + run.rows) as usize)),
+                Ok(runs) => ranges.extend(runs.iter().map(|run| run.row as usize..(run.row + run.rows) as usize)),
                 Err(error) => {
                     self.block.unusable(FileKind::Tix, &error);
                     return None;
@@ -109,7 +114,7 @@ impl<'a> Bound<'a> {
             }
         }
         self.bytes_read += tix.bytes_read().saturating_sub(before);
-        Some(rows.finish())
+        Some(self.of_ranges(ranges))
     }
 
     fn text(&mut self, text: &TextMatcher) -> Option<BooleanBuffer> {
@@ -181,7 +186,9 @@ impl<'a> Bound<'a> {
             }
             let int = |value: i64| Number::Int(value.into());
             let bounds = match index {
-                ColumnIndexMetaData::INT32(index) => index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (int((*a).into()), int((*b).into()))),
+                ColumnIndexMetaData::INT32(index) => {
+                    index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (int((*a).into()), int((*b).into())))
+                }
                 ColumnIndexMetaData::INT64(index) => index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (int(*a), int(*b))),
                 ColumnIndexMetaData::DOUBLE(index) => {
                     index.min_value(page).zip(index.max_value(page)).map(|(a, b)| (Number::Double(*a), Number::Double(*b)))
@@ -196,36 +203,37 @@ impl<'a> Bound<'a> {
 
     /// Rows of the pages of a column that pass; `None`: no statistics.
     fn pages(&self, column: usize, passes: impl Fn(&ColumnIndexMetaData, usize) -> bool) -> Option<BooleanBuffer> {
-        let mut rows = self.none();
+        let mut ranges = Vec::new();
         for (at, group) in self.file.groups.iter().enumerate() {
             let (index, firsts) = self.file.pages(at, column)?;
             for (page, first) in firsts.iter().enumerate() {
                 let end = firsts.get(page + 1).copied().unwrap_or(group.rows);
                 if passes(index, page) {
-                    mark(&mut rows, group.row + first..group.row + end);
+                    ranges.push(group.row + first..group.row + end);
                 }
             }
         }
-        Some(rows.finish())
+        Some(self.of_ranges(ranges))
     }
 
     fn of_pages(&self, pages: &[bool], page_rows: usize) -> BooleanBuffer {
-        let mut rows = self.none();
-        for (page, held) in pages.iter().enumerate() {
-            if *held {
-                mark(&mut rows, page * page_rows..((page + 1) * page_rows).min(self.total()));
+        let held = pages.iter().enumerate().filter(|(_, held)| **held);
+        self.of_ranges(held.map(|(page, _)| page * page_rows..((page + 1) * page_rows).min(self.total())).collect())
+    }
+
+    fn of_ranges(&self, mut ranges: Vec<Range<usize>>) -> BooleanBuffer {
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut rows = BooleanBufferBuilder::new(self.total());
+        for range in ranges {
+            // Two ids of one hash give the same rows.
+            let start = range.start.max(rows.len());
+            let end = range.end.min(self.total());
+            if start < end {
+                rows.append_n(start - rows.len(), false);
+                rows.append_n(end - start, true);
             }
         }
+        rows.append_n(self.total() - rows.len(), false);
         rows.finish()
     }
-
-    fn none(&self) -> BooleanBufferBuilder {
-        let mut rows = BooleanBufferBuilder::new(self.total());
-        rows.append_n(self.total(), false);
-        rows
-    }
-}
-
-fn mark(rows: &mut BooleanBufferBuilder, range: Range<usize>) {
-    range.for_each(|row| rows.set_bit(row, true));
 }

@@ -13,7 +13,7 @@ use arrow::array::{Array, RecordBatch};
 use hopline_model::log::Log;
 use hopline_model::schema::schema;
 use hopline_model::span::Span;
-use hopline_model::{Seq, Signal, TenantId, TimeRange, TraceId, UnixNanos};
+use hopline_model::{Signal, TenantId, TimeRange, TraceId, UnixNanos};
 use proptest::prelude::*;
 use std::sync::Arc;
 

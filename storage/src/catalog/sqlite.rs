@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::wal::Stream;
 use hopline_model::{Lsn, Signal, TenantId, UnixNanos};
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::path::Path;
 
 /// `PRAGMA user_version`; a newer one is refused untouched.
@@ -30,8 +30,14 @@ pub struct SqliteCatalog {
 
 impl SqliteCatalog {
     pub fn open(path: &Path) -> Result<Self> {
+        let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Error::corrupt(path.display().to_string(), format!("{error}; nothing was changed: restore it from a copy of the directory"))
+            }
+            _ => error.into(),
+        };
         let connection = Connection::open(path)?;
-        let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
         if found > FORMAT {
             return Err(Error::Newer { what: path.display().to_string(), found, known: FORMAT });
         }

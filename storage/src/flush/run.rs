@@ -7,10 +7,11 @@
 use super::due::{Limits, due};
 use crate::block::write::write_block;
 use crate::catalog::{Catalog, Commit, Sealed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::failpoint;
 use crate::health::Health;
 use crate::objects::ObjectIo;
+use crate::objects::reserve::Reserve;
 use crate::upkeep::ids::BlockIds;
 use crate::version::{TableKey, Versions};
 use crate::wal::Stream;
@@ -30,6 +31,7 @@ pub(crate) struct Flush {
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) objects: Arc<dyn ObjectIo>,
     pub(crate) health: Arc<Health>,
+    pub(crate) reserve: Arc<Reserve>,
     pub(crate) ids: Arc<BlockIds>,
     pub(crate) epoch: u32,
     pub(crate) limits: Limits,
@@ -101,7 +103,23 @@ impl Flush {
         Ok(())
     }
 
+    /// On a full disk once more, with the room that was reserved for it.
     fn seal(&self, key: TableKey) -> Result<()> {
+        match self.seal_once(key) {
+            Err(error) if error.kind() == Kind::Full && self.reserve.give() => {
+                self.health.note(format!("the disk is full; the reserved room was given back to seal with: {error}"));
+                self.seal_once(key)
+            }
+            // Fenced: whatever this process would still acknowledge, nobody would ever seal.
+            Err(error) if error.kind() == Kind::Closed => {
+                self.health.set_read_only(&error.to_string());
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    fn seal_once(&self, key: TableKey) -> Result<()> {
         let Some(sealing) = self.versions.begin_seal(key) else { return Ok(()) };
         let now = self.clock.now();
         let id = self.ids.next(self.catalog.as_ref(), self.epoch)?;
@@ -124,11 +142,7 @@ impl Flush {
             hashes_since,
             now,
         };
-        self.catalog.commit(self.epoch, &commit).inspect_err(|error| {
-            if error.kind() == crate::Kind::Closed {
-                self.health.set_read_only(&error.to_string());
-            }
-        })?;
+        self.catalog.commit(self.epoch, &commit)?;
         failpoint::hit("seal.committed");
         self.versions.finish_seal(key, &sealed, block);
         failpoint::hit("seal.swapped");

@@ -6,6 +6,7 @@
 //! | `file_io` | the operations on files that durability rests on, behind one trait |
 //! | `local` | objects in a directory: written beside, synced, renamed, directory synced |
 //! | `lock` | one process at a time in a data directory |
+//! | `reserve` | room kept to seal with when the disk is full |
 //!
 //! Not here: what the bytes mean.
 
@@ -13,6 +14,7 @@ pub mod file_io;
 pub mod local;
 pub(crate) mod lock;
 pub mod names;
+pub(crate) mod reserve;
 #[cfg(test)]
 pub(crate) mod sim;
 

@@ -3,9 +3,10 @@
 //! ```text
 //! DATA_DIR/
 //!   LOCK                                  one process at a time
+//!   RESERVE                               room kept to seal with when the disk is full
 //!   catalog.sqlite                        which blocks exist
 //!   wal/00000000000000000001.wal          segment, named for its first LSN
-//!   wal/….wal.damaged-N                   set aside by recovery
+//!   wal/….wal.damaged                     a segment with damaged bytes, set aside once its good entries are in blocks
 //!   blocks/<tenant>/<signal>/<block>.<ext>     block files
 //!   tmp/                                  being written; emptied at start
 //! ```
@@ -14,6 +15,7 @@ use crate::block::{BlockId, FileKind};
 use hopline_model::{Lsn, Signal, TenantId};
 
 pub const LOCK: &str = "LOCK";
+pub const RESERVE: &str = "RESERVE";
 pub const CATALOG: &str = "catalog.sqlite";
 pub const WAL_DIR: &str = "wal";
 pub const TMP_DIR: &str = "tmp";
@@ -23,9 +25,13 @@ pub fn wal_segment(first: Lsn) -> String {
     format!("{:020}.wal", first.0)
 }
 
-/// A damaged stretch of a segment, copied aside by recovery.
-pub fn wal_damaged(first: Lsn, offset: u64) -> String {
-    format!("{:020}.wal.damaged-{offset}", first.0)
+/// A segment with damaged bytes, set aside.
+pub fn wal_damaged(first: Lsn) -> String {
+    format!("{:020}.wal.damaged", first.0)
+}
+
+pub fn is_wal_damaged(name: &str) -> bool {
+    name.ends_with(".wal.damaged")
 }
 
 /// The first LSN of a segment's file name.

@@ -19,8 +19,19 @@ pub(crate) enum Fault {
     Io,
     /// A write leaves half of its bytes, then fails; other operations fail with an I/O error.
     Short,
+    /// The next sync (of a file or a directory) fails.
+    Sync,
+    /// The next rename fails.
+    Rename,
     /// Everything from here on fails: the machine is gone until [`SimFs::reboot`].
     Power,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Sync,
+    Rename,
+    Other,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +41,14 @@ struct Inode {
     synced: Vec<u8>,
     /// Writes since the last sync.
     pending: Vec<(usize, Vec<u8>)>,
+    /// Room that is its own whether written or not.
+    reserved: u64,
+}
+
+impl Inode {
+    fn size(&self) -> u64 {
+        self.reserved.max(self.now.len() as u64)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -47,8 +66,11 @@ struct State {
     next_inode: u64,
     operations: u64,
     faults: HashMap<u64, Fault>,
+    /// Bytes of an inode that cannot be read, however often.
+    unreadable: Option<(u64, std::ops::Range<u64>)>,
     dead: bool,
-    free: u64,
+    /// Size of the volume.
+    capacity: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -64,7 +86,7 @@ struct SimFile {
 
 impl SimFs {
     pub(crate) fn new() -> Self {
-        Self { state: Arc::new(Mutex::new(State { free: 1 << 40, ..State::default() })) }
+        Self { state: Arc::new(Mutex::new(State { capacity: 1 << 40, ..State::default() })) }
     }
 
     pub(crate) fn operations(&self) -> u64 {
@@ -78,8 +100,17 @@ impl SimFs {
         state.faults.insert(at, fault);
     }
 
+    /// The volume is so large that this much is free now.
     pub(crate) fn set_free(&self, free: u64) {
-        self.state.lock().free = free;
+        let mut state = self.state.lock();
+        state.capacity = state.used() + free;
+    }
+
+    /// A part of a file cannot be read from now on.
+    pub(crate) fn spoil(&self, path: &Path, bytes: std::ops::Range<u64>) {
+        let mut state = self.state.lock();
+        let inode = state.names[path];
+        state.unreadable = Some((inode, bytes));
     }
 
     pub(crate) fn read_whole(&self, path: &Path) -> Vec<u8> {
@@ -92,7 +123,7 @@ impl SimFs {
         let mut state = self.state.lock();
         state.next_inode += 1;
         let inode = state.next_inode;
-        state.inodes.insert(inode, Inode { now: bytes.clone(), synced: bytes, pending: Vec::new() });
+        state.inodes.insert(inode, Inode { now: bytes.clone(), synced: bytes, ..Inode::default() });
         state.names.insert(path.to_owned(), inode);
         state.synced_names.insert(path.to_owned(), inode);
     }
@@ -155,10 +186,18 @@ fn apply(names: &mut BTreeMap<PathBuf, u64>, change: NameChange) {
 }
 
 impl State {
-    /// Counts an operation; gives the fault that hits it.
-    fn step(&mut self) -> io::Result<Option<Fault>> {
-        let fault = self.faults.remove(&self.operations);
+    /// Counts an operation; gives the fault that hits it. A fault of another kind of operation waits for the next.
+    fn step(&mut self, operation: Operation) -> io::Result<Option<Fault>> {
+        let mut fault = self.faults.remove(&self.operations);
         self.operations += 1;
+        let waits = match fault {
+            Some(Fault::Sync) => operation != Operation::Sync,
+            Some(Fault::Rename) => operation != Operation::Rename,
+            _ => false,
+        };
+        if waits && let Some(fault) = fault.take() {
+            self.faults.entry(self.operations).or_insert(fault);
+        }
         if fault == Some(Fault::Power) {
             self.dead = true;
         }
@@ -168,8 +207,25 @@ impl State {
         Ok(fault)
     }
 
+    fn used(&self) -> u64 {
+        self.names.values().filter_map(|inode| self.inodes.get(inode)).map(Inode::size).sum()
+    }
+
+    /// Room for an inode to become so large.
+    fn grow(&self, inode: u64, size: u64) -> io::Result<()> {
+        let now = self.inodes.get(&inode).map_or(0, Inode::size);
+        match size > now && size - now > self.capacity.saturating_sub(self.used()) {
+            true => Err(ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+
     fn plain(&mut self) -> io::Result<()> {
-        match self.step()? {
+        self.plain_as(Operation::Other)
+    }
+
+    fn plain_as(&mut self, operation: Operation) -> io::Result<()> {
+        match self.step(operation)? {
             None => Ok(()),
             Some(fault) => Err(error(fault)),
         }
@@ -188,7 +244,7 @@ impl State {
 fn error(fault: Fault) -> io::Error {
     match fault {
         Fault::NoSpace => ErrorKind::StorageFull.into(),
-        Fault::Io | Fault::Short | Fault::Power => io::Error::other("simulated I/O error"),
+        Fault::Io | Fault::Short | Fault::Sync | Fault::Rename | Fault::Power => io::Error::other("simulated I/O error"),
     }
 }
 
@@ -219,7 +275,7 @@ impl FileIo for SimFs {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.plain()?;
+        state.plain_as(Operation::Sync)?;
         for change in state.pending_names.remove(path).unwrap_or_default() {
             apply(&mut state.synced_names, change);
         }
@@ -228,7 +284,7 @@ impl FileIo for SimFs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.plain()?;
+        state.plain_as(Operation::Rename)?;
         let inode = *state.names.get(from).ok_or(ErrorKind::NotFound)?;
         state.change(NameChange::Put(to.to_owned(), inode));
         state.change(NameChange::Gone(from.to_owned()));
@@ -255,18 +311,26 @@ impl FileIo for SimFs {
     }
 
     fn space(&self, _path: &Path) -> io::Result<(u64, u64)> {
-        Ok((self.state.lock().free, 1 << 40))
+        let state = self.state.lock();
+        Ok((state.capacity.saturating_sub(state.used()), state.capacity))
     }
 }
 
 impl File for SimFile {
-    fn preallocate(&self, _len: u64) -> io::Result<()> {
-        self.state.lock().plain()
+    fn preallocate(&self, len: u64) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.plain()?;
+        state.grow(self.inode, len)?;
+        if let Some(inode) = state.inodes.get_mut(&self.inode) {
+            inode.reserved = inode.reserved.max(len);
+        }
+        Ok(())
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.state.lock();
-        let fault = state.step()?;
+        let fault = state.step(Operation::Other)?;
+        state.grow(self.inode, offset + bytes.len() as u64)?;
         let kept = match fault {
             None => bytes,
             Some(Fault::Short) => &bytes[..bytes.len() / 2],
@@ -282,6 +346,13 @@ impl File for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.state.lock();
         state.plain()?;
+        if let Some((inode, bad)) = &state.unreadable
+            && *inode == self.inode
+            && offset < bad.end
+            && bad.start < offset + buffer.len() as u64
+        {
+            return Err(io::Error::other("simulated bad sector"));
+        }
         let bytes = state.inodes[&self.inode].now.get(offset as usize..).unwrap_or_default();
         let len = bytes.len().min(buffer.len());
         buffer[..len].copy_from_slice(&bytes[..len]);
@@ -299,6 +370,7 @@ impl File for SimFile {
         state.plain()?;
         if let Some(inode) = state.inodes.get_mut(&self.inode) {
             inode.now.truncate(len as usize);
+            inode.reserved = inode.reserved.min(len);
         }
         Ok(())
     }
@@ -306,7 +378,7 @@ impl File for SimFile {
     /// A failed sync loses the pages it was to write, while the program still reads them: the worst that systems do.
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state.lock();
-        let result = state.plain();
+        let result = state.plain_as(Operation::Sync);
         let dead = state.dead;
         if let Some(inode) = state.inodes.get_mut(&self.inode) {
             match result {

@@ -7,12 +7,27 @@
 //! | `faults` | each operation fails, power cuts, full disk, clocks |
 //! | `failpoints` | the process dies between two steps |
 //! | `soak` | long runs: truth, memory, a large WAL |
-//! | `torn` | a damaged WAL |
-#![allow(clippy::unwrap_used)]
+//! | `torn` | a damaged WAL, byte by byte |
+//! | `quarantine` | a store that starts over a damaged WAL or damaged blocks |
+//! | `newer` | a directory of a newer version |
+//! | `many_blocks` | planning over 100,000 blocks |
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+/// What a long run did, for a person: appended to `$HOPLINE_LEDGER` (the torture target sets it).
+fn ledger(line: &str) {
+    println!("{line}");
+    if let Some(path) = std::env::var_os("HOPLINE_LEDGER") {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, format!("- {line}\n").as_bytes()).unwrap();
+    }
+}
 
 mod failpoints;
 mod faults;
 mod life;
+mod many_blocks;
+mod newer;
+mod quarantine;
 mod soak;
 pub(crate) mod store;
 mod torn;

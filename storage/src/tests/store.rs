@@ -22,7 +22,14 @@ use std::sync::Arc;
 pub(crate) const NOW: UnixNanos = UnixNanos(1_750_000_000_000_000_000);
 
 pub(crate) fn config(dir: &Path) -> Config {
-    Config { data_dir: dir.to_owned(), free_bytes_min: 0, wal_segment_bytes: 1 << 20, retention_hours: 1 << 40, ..Config::default() }
+    Config {
+        data_dir: dir.to_owned(),
+        free_bytes_min: 0,
+        reserve_bytes: 0,
+        wal_segment_bytes: 1 << 20,
+        retention_hours: 1 << 40,
+        ..Config::default()
+    }
 }
 
 pub(crate) fn open_os(config: Config) -> Result<Arc<Storage>> {
@@ -70,7 +77,7 @@ pub(crate) fn request(batches: Vec<Batch>, request_hash: Option<u128>) -> Append
 /// The numbers of all rows of a signal, sorted; every seq must stand once.
 pub(crate) fn numbers(snapshot: &Snapshot, signal: Signal) -> Vec<u64> {
     let live = snapshot.chunks(signal).iter().map(|chunk| chunk.rows.clone());
-    let blocks = snapshot.blocks(signal).flat_map(|block| batches(block));
+    let blocks = snapshot.blocks(signal).flat_map(batches);
     let mut numbers = Vec::new();
     let mut seqs = HashSet::new();
     for rows in live.chain(blocks) {

@@ -17,15 +17,28 @@ use crate::health::Health;
 use crate::objects::{ObjectIo, names};
 use crate::snapshot::Snapshot;
 use crate::version::Versions;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use hopline_model::{Clock, UnixNanos};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use hopline_model::{Clock, TenantId, UnixNanos};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// "Merge every window that has ended, now, and tell me."
-pub(crate) type Settle = oneshot::Sender<Result<()>>;
+/// What the merge task is asked for, besides what it does by itself.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// "Merge every window that has ended, now, and tell me."
+    Settle(oneshot::Sender<Result<()>>),
+    /// "Write this block anew from its rows: its side files are damaged." `done`: bounded(1).
+    Rebuild { tenant: TenantId, block: BlockId, done: Sender<Result<Rebuilt>> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebuilt {
+    Done,
+    /// No such block any more.
+    Gone,
+}
 
 #[derive(Debug)]
 pub(crate) struct Merge {
@@ -47,16 +60,21 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 impl Merge {
     /// Runs until the sender of `commands` is gone.
-    pub(crate) fn run(self, commands: &Receiver<Settle>) {
+    pub(crate) fn run(self, commands: &Receiver<Command>) {
         let mut not_before = Instant::now();
         loop {
             match commands.recv_timeout(TICK) {
-                Ok(done) => {
+                Ok(Command::Settle(done)) => {
                     let _ = done.send(self.merge_all(0));
                     continue;
                 }
+                Ok(Command::Rebuild { tenant, block, done }) => {
+                    let _ = done.send(self.rebuild(tenant, block));
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if Instant::now() < not_before => continue,
+                // What room is left on a full disk is for sealing.
+                Err(RecvTimeoutError::Timeout) if Instant::now() < not_before || self.health.is_full() => continue,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if let Err(error) = self.merge_all(self.delay_nano) {
@@ -64,6 +82,15 @@ impl Merge {
                 not_before = Instant::now() + RETRY_AFTER;
             }
         }
+    }
+
+    /// The same rows as new files; the old ones go as after a merge.
+    fn rebuild(&self, tenant: TenantId, block: BlockId) -> Result<Rebuilt> {
+        let snapshot = self.versions.snapshot(tenant);
+        let Some(found) = snapshot.blocks.iter().find(|known| known.meta.id == block) else { return Ok(Rebuilt::Gone) };
+        let plan = MergePlan { signal: found.meta.signal, inputs: vec![block], level: found.meta.level };
+        self.merge(&snapshot, &plan)?;
+        Ok(Rebuilt::Done)
     }
 
     fn merge_all(&self, delay_nano: i64) -> Result<()> {
@@ -84,6 +111,8 @@ impl Merge {
     fn merge(&self, snapshot: &Snapshot, plan: &MergePlan) -> Result<()> {
         let inputs: Vec<&Arc<Block>> = snapshot.blocks.iter().filter(|block| plan.inputs.contains(&block.meta.id)).collect();
         let mut written = Vec::new();
+        self.health.merge_bytes.store(self.memory_bytes_max, Ordering::Relaxed);
+        let _freed = Freed(&self.health.merge_bytes);
         let result = self.write_outputs(snapshot, plan, &inputs, &mut written);
         let result = result.and_then(|()| {
             let rows_in: u64 = inputs.iter().map(|block| block.meta.rows).sum();
@@ -123,14 +152,8 @@ impl Merge {
         let one_window = |a: &Input, b: &Input| plan.level > 1 || a.rows.window == b.rows.window;
         for inputs in inputs.chunk_by(one_window) {
             let id: BlockId = self.ids.next(self.catalog.as_ref(), self.epoch)?;
-            let target = Target {
-                objects: &self.objects,
-                id,
-                tenant: snapshot.tenant,
-                signal: plan.signal,
-                level: plan.level,
-                created: self.clock.now(),
-            };
+            let target =
+                Target { objects: &self.objects, id, tenant: snapshot.tenant, signal: plan.signal, level: plan.level, created: self.clock.now() };
             written.push(merge_blocks(target, inputs, self.memory_bytes_max, &|| self.going())?);
         }
         Ok(())
@@ -138,5 +161,14 @@ impl Merge {
 
     fn going(&self) -> Result<()> {
         if self.health.is_stopping() { Err(Error::Closed("storage is shutting down".into())) } else { Ok(()) }
+    }
+}
+
+/// Says that a merge holds nothing any more, whichever way it ends.
+struct Freed<'a>(&'a AtomicU64);
+
+impl Drop for Freed<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }

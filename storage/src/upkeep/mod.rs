@@ -8,11 +8,13 @@
 //! | `retention` | removes old blocks, in two phases |
 //! | `sweep` | files of blocks that were never committed |
 //! | `verify` | checksums of everything |
+//! | `repair` | damaged side files rebuilt from the rows |
 //! | `run` | the task for the rest |
 
 pub(crate) mod ids;
 pub(crate) mod merge;
 pub(crate) mod plan;
+pub(crate) mod repair;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod sweep;

@@ -1,9 +1,10 @@
 //! Checksums of every file of every block.
 
-use crate::block::{BlockFile, BlockMeta};
+use crate::block::{BlockFile, BlockId, BlockMeta, FileKind};
 use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, names};
 use crate::version::Versions;
+use hopline_model::TenantId;
 use serde::Serialize;
 
 /// What `hopline doctor` found.
@@ -19,6 +20,12 @@ pub struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Damaged {
     pub file: String,
+    #[serde(skip)]
+    pub tenant: TenantId,
+    #[serde(skip)]
+    pub block: BlockId,
+    #[serde(skip)]
+    pub kind: FileKind,
     /// Signal and time range whose rows it holds or finds.
     pub holds: String,
     pub detail: String,
@@ -34,7 +41,15 @@ pub(crate) fn verify(versions: &Versions) -> Verified {
                 verified.bytes += file.bytes;
                 let name = names::block_file(block.meta.tenant, block.meta.signal, block.meta.id, file.kind);
                 if let Err(error) = check(block.objects.as_ref(), &name, file) {
-                    verified.damaged.push(Damaged { file: name, holds: holds(&block.meta), detail: error.to_string() });
+                    let BlockMeta { tenant, id, .. } = block.meta;
+                    verified.damaged.push(Damaged {
+                        file: name,
+                        tenant,
+                        block: id,
+                        kind: file.kind,
+                        holds: holds(&block.meta),
+                        detail: error.to_string(),
+                    });
                 }
             }
         }
@@ -42,7 +57,7 @@ pub(crate) fn verify(versions: &Versions) -> Verified {
     verified
 }
 
-fn holds(meta: &BlockMeta) -> String {
+pub(crate) fn holds(meta: &BlockMeta) -> String {
     use hopline_model::UnixNanos;
     format!("{} rows of {} from {} to {}", meta.rows, meta.signal, UnixNanos(meta.time_min), UnixNanos(meta.time_max))
 }

@@ -1,11 +1,14 @@
-//! What a segment holds, after whatever happened to it: every entry that stands whole in its place, and the stretches between that are damaged.
+//! What a segment holds, after whatever happened to it: every entry that stands whole in its place, and the stretches
+//! between that are damaged. Read from front to end in bounded memory: once at start to know what is there, once by replay.
 
 use super::entry::{self, Header, Parsed, Place};
 use super::segment::{HEAD_BYTES, Head};
 use crate::error::{Error, Result};
 use crate::objects::File;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An entry that was found whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +28,15 @@ pub(crate) struct Stretch {
 pub(crate) struct SegmentScan {
     /// `None`: the head is damaged in both copies, so nothing can be told from garbage.
     pub(crate) head: Option<Head>,
-    pub(crate) entries: Vec<Found>,
     pub(crate) damaged: Vec<Stretch>,
     pub(crate) len: u64,
 }
 
 /// How much is read at a time while looking.
 const WINDOW_BYTES: usize = 1 << 20;
+/// What a disk loses at once: the unit in which an unreadable stretch is narrowed down.
+const PAGE_BYTES: usize = 4096;
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A view of a file that reads ahead.
 struct Window<'a> {
@@ -40,19 +45,54 @@ struct Window<'a> {
     len: u64,
     start: u64,
     bytes: Vec<u8>,
+    /// How long failing reads may be tried again, altogether.
+    patience: Duration,
+    unreadable: Vec<Stretch>,
 }
 
 impl Window<'_> {
-    /// At least `len` bytes at `offset` where the file has them, else what it has.
+    /// At least `len` bytes at `offset` where the file has them, else what it has. Pages that cannot be read are zeros.
     fn at(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
         let wanted = offset + (len as u64).min(self.len.saturating_sub(offset));
         if offset < self.start || self.start + (self.bytes.len() as u64) < wanted {
             let take = (len.max(WINDOW_BYTES) as u64).min(self.len.saturating_sub(offset)) as usize;
             self.bytes.resize(take, 0);
+            // A window that grew for one large entry shrinks again.
+            self.bytes.shrink_to(take.max(WINDOW_BYTES));
             self.start = offset;
-            self.file.read_exact_at(&mut self.bytes, offset).map_err(Error::io("read", self.path))?;
+            match self.file.read_exact_at(&mut self.bytes, offset) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(Error::io("read", self.path)(error)),
+                Err(_) => self.page_by_page()?,
+            }
         }
         Ok(&self.bytes[(offset - self.start) as usize..])
+    }
+
+    fn page_by_page(&mut self) -> Result<()> {
+        for (i, page) in self.bytes.chunks_mut(PAGE_BYTES).enumerate() {
+            let offset = self.start + (i * PAGE_BYTES) as u64;
+            loop {
+                match self.file.read_exact_at(page, offset) {
+                    Ok(()) => break,
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(Error::io("read", self.path)(error)),
+                    Err(_) if !self.patience.is_zero() => {
+                        std::thread::sleep(RETRY_PAUSE);
+                        self.patience = self.patience.saturating_sub(RETRY_PAUSE);
+                    }
+                    Err(error) => {
+                        tracing::warn!("cannot read {} bytes at {offset} of {}: {error}", page.len(), self.path.display());
+                        page.fill(0);
+                        let stretch = Stretch { offset, len: page.len() as u64 };
+                        if !self.unreadable.contains(&stretch) {
+                            self.unreadable.push(stretch);
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A whole entry at `offset`, when one stands there.
@@ -111,11 +151,18 @@ impl Window<'_> {
     }
 }
 
-/// Reads a whole segment in bounded memory. Errors only when the file cannot be read or its format is newer.
-pub(crate) fn scan(file: &Arc<dyn File>, path: &Path) -> Result<SegmentScan> {
+/// Reads a whole segment and gives every entry with its bytes, as long as `each` wants more. Reads that fail are tried
+/// again for `patience`; what stays unreadable counts as damaged. Errors only when the file cannot be read at all or its
+/// format is newer.
+pub(crate) fn scan(
+    file: &Arc<dyn File>,
+    path: &Path,
+    patience: Duration,
+    each: &mut dyn FnMut(Found, &[u8]) -> ControlFlow<()>,
+) -> Result<SegmentScan> {
     let len = file.len().map_err(Error::io("stat", path))?;
-    let mut window = Window { file: file.as_ref(), path, len, start: 0, bytes: Vec::new() };
-    let mut scan = SegmentScan { head: Head::read(file.as_ref(), path)?, entries: Vec::new(), damaged: Vec::new(), len };
+    let mut window = Window { file: file.as_ref(), path, len, start: 0, bytes: Vec::new(), patience, unreadable: Vec::new() };
+    let mut scan = SegmentScan { head: Head::read(file.as_ref(), path)?, damaged: Vec::new(), len };
     let Some(head) = scan.head else {
         scan.damaged.extend(window.stretch(0, len)?);
         return Ok(scan);
@@ -123,9 +170,12 @@ pub(crate) fn scan(file: &Arc<dyn File>, path: &Path) -> Result<SegmentScan> {
     let mut offset = HEAD_BYTES;
     while offset < len {
         if let Some(header) = window.entry(head.salt, offset)? {
-            let next = offset + header.entry_len() as u64;
-            scan.entries.push(Found { offset, header });
-            offset = next;
+            let entry_len = header.entry_len() as u64;
+            let bytes = header.header_len() + header.payload_len as usize;
+            if each(Found { offset, header }, &window.at(offset, bytes)?[..bytes]).is_break() {
+                return Ok(scan);
+            }
+            offset += entry_len;
             continue;
         }
         let mut candidate = offset + entry::ALIGN as u64;
@@ -141,15 +191,11 @@ pub(crate) fn scan(file: &Arc<dyn File>, path: &Path) -> Result<SegmentScan> {
         scan.damaged.extend(stretch.or((next < len).then_some(Stretch { offset, len: next - offset })));
         offset = next;
     }
-    Ok(scan)
-}
-
-/// The bytes of a found entry.
-pub(crate) fn entry_bytes(file: &Arc<dyn File>, path: &Path, found: &Found) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; found.header.header_len() + found.header.payload_len as usize];
-    file.read_exact_at(&mut bytes, found.offset).map_err(Error::io("read", path))?;
-    if !entry::payload_holds(&found.header, &bytes) {
-        return Err(Error::corrupt(format!("WAL entry {}", found.header.lsn.0), "its bytes changed since start"));
+    for unreadable in window.unreadable {
+        let told = |known: &Stretch| known.offset <= unreadable.offset && unreadable.offset < known.offset + known.len;
+        if !scan.damaged.iter().any(told) {
+            scan.damaged.push(unreadable);
+        }
     }
-    Ok(bytes)
+    Ok(scan)
 }

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const FORMAT: u32 = 1;
 /// Where the first entry stands.
@@ -55,11 +56,17 @@ impl Head {
 
     /// `None` when neither copy holds.
     pub(crate) fn read(file: &dyn File, path: &Path) -> Result<Option<Self>> {
+        let mut unreadable = None;
         for offset in COPY_OFFSETS {
             let mut copy = [0; COPY_BYTES];
             match file.read_exact_at(&mut copy, offset) {
+                Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => continue,
-                result => result.map_err(Error::io("read", path))?,
+                // One copy is enough.
+                Err(error) => {
+                    unreadable = Some(error);
+                    continue;
+                }
             }
             let u32_at = |at: usize| u32::from_le_bytes([copy[at], copy[at + 1], copy[at + 2], copy[at + 3]]);
             let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
@@ -71,7 +78,7 @@ impl Head {
             }
             return Ok(Some(Self { first: Lsn(u64_at(16)), epoch: u32_at(24), salt: u64_at(32), last_kept: Lsn(u64_at(40)) }));
         }
-        Ok(None)
+        unreadable.map_or(Ok(None), |error| Err(Error::io("read", path)(error)))
     }
 }
 
@@ -82,6 +89,8 @@ struct Segment {
     bytes: u64,
     /// The writer may still append to it.
     active: bool,
+    /// Holds bytes that could not be read as entries: it is renamed instead of removed.
+    damaged: bool,
     /// Newest LSN of each stream in it: it can go when all are sealed.
     last: HashMap<Stream, Lsn>,
 }
@@ -92,11 +101,13 @@ pub(crate) struct Segments {
     files: Arc<dyn FileIo>,
     dir: PathBuf,
     list: Mutex<Vec<Segment>>,
+    /// Files set aside, of this run and of earlier ones.
+    set_aside: AtomicU64,
 }
 
 impl Segments {
     pub(crate) fn new(files: Arc<dyn FileIo>, dir: PathBuf) -> Self {
-        Self { files, dir, list: Mutex::default() }
+        Self { files, dir, list: Mutex::default(), set_aside: AtomicU64::new(0) }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -114,8 +125,25 @@ impl Segments {
     }
 
     /// A segment found at start.
-    pub(crate) fn found(&self, first: Lsn, bytes: u64, last: HashMap<Stream, Lsn>) {
-        self.list.lock().push(Segment { first, bytes, active: false, last });
+    pub(crate) fn found(&self, first: Lsn, bytes: u64, damaged: bool, last: HashMap<Stream, Lsn>) {
+        self.list.lock().push(Segment { first, bytes, active: false, damaged, last });
+    }
+
+    /// Something in it could not be replayed.
+    pub(crate) fn damaged(&self, first: Lsn) {
+        if let Some(segment) = self.list.lock().iter_mut().find(|segment| segment.first == first) {
+            segment.damaged = true;
+        }
+    }
+
+    /// Files that earlier runs set aside.
+    pub(crate) fn set_aside_before(&self, files: u64) {
+        self.set_aside.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// How many files lie aside for a person to look at.
+    pub(crate) fn set_aside(&self) -> u64 {
+        self.set_aside.load(Ordering::Relaxed)
     }
 
     /// Corrects what a segment holds that must be sealed before it may go.
@@ -126,7 +154,7 @@ impl Segments {
     }
 
     pub(crate) fn started(&self, first: Lsn) {
-        self.list.lock().push(Segment { first, bytes: HEAD_BYTES, active: true, last: HashMap::new() });
+        self.list.lock().push(Segment { first, bytes: HEAD_BYTES, active: true, damaged: false, last: HashMap::new() });
     }
 
     /// Synced entries of the active segment.
@@ -151,21 +179,32 @@ impl Segments {
         oldest.last.iter().filter(|(stream, last)| sealed(stream).is_none_or(|sealed| sealed < **last)).map(|(stream, _)| *stream).collect()
     }
 
-    /// Removes every ended segment whose entries are all in blocks. A file that cannot be removed is tried again next time.
+    /// Removes every ended segment whose entries are all in blocks; a damaged one is renamed, so that nothing of it is ever
+    /// deleted. A file that cannot be removed is tried again next time.
     pub(crate) fn trim(&self, sealed: impl Fn(&Stream) -> Option<Lsn>) -> Result<()> {
-        let gone: Vec<Lsn> = {
+        let gone: Vec<(Lsn, bool)> = {
             let list = self.list.lock();
             let done = |segment: &&Segment| {
                 !segment.active && segment.last.iter().all(|(stream, last)| sealed(stream).is_some_and(|sealed| *last <= sealed))
             };
-            list.iter().filter(done).map(|segment| segment.first).collect()
+            list.iter().filter(done).map(|segment| (segment.first, segment.damaged)).collect()
         };
         let mut result = Ok(());
-        for first in gone {
+        for (first, damaged) in gone {
             let path = self.path(first);
-            match self.files.remove(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => result = Err(Error::io("remove", &path)(error)),
-                _ => self.list.lock().retain(|segment| segment.first != first),
+            let moved = match damaged {
+                true => self.files.rename(&path, &self.dir.join(names::wal_damaged(first))).map_err(Error::io("rename", &path)),
+                false => match self.files.remove(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
+                    _ => Ok(()),
+                },
+            };
+            match moved {
+                Ok(()) => {
+                    self.list.lock().retain(|segment| segment.first != first);
+                    self.set_aside.fetch_add(u64::from(damaged), Ordering::Relaxed);
+                }
+                error => result = error,
             }
         }
         result

@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -111,14 +112,18 @@ impl Writer {
                         self.health.set_read_only(READ_ONLY);
                         refuse(group, Kind::Closed, READ_ONLY);
                     } else {
-                        let kind = if error.kind() == Kind::Full { Kind::Full } else { Kind::Retry };
-                        refuse(group, kind, &format!("the request could not be stored, try again: {error}"));
+                        let (kind, why) = match error.kind() {
+                            Kind::Full => (Kind::Full, format!("the disk is full; free some space, it resumes by itself: {error}")),
+                            _ => (Kind::Retry, format!("the request could not be stored, try again: {error}")),
+                        };
+                        refuse(group, kind, &why);
                     }
                 }
             }
             if buffer.capacity() > 2 * GROUP_BYTES_MAX {
                 buffer = Vec::new();
             }
+            self.health.group_bytes.store(buffer.capacity() as u64, Ordering::Relaxed);
         }
         if let Some(active) = active {
             self.segments.ended(active.head.first);

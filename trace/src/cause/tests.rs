@@ -8,7 +8,10 @@ fn one_first_cause() {
     let trace = trace(&[
         sample(1, 0, "a", "root", "server", 0.0, 100.0).error(""),
         sample(2, 1, "a", "call", "client", 10.0, 50.0).error("500"),
-        sample(3, 2, "b", "work", "server", 15.0, 40.0).error("boom").attribute("exception.type", "KeyError").attribute("exception.message", "no item 3"),
+        sample(3, 2, "b", "work", "server", 15.0, 40.0)
+            .error("boom")
+            .attribute("exception.type", "KeyError")
+            .attribute("exception.message", "no item 3"),
         sample(4, 1, "a", "fine", "internal", 70.0, 5.0),
     ]);
     let analysis = analyse(&trace);

@@ -1,6 +1,5 @@
 //! The cases of CRISP, and shapes of our own.
 
-use super::*;
 use crate::sample::{MS, Sample, sample, trace};
 use crate::{Trace, analyse};
 use serde_json::Value;

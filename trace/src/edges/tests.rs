@@ -29,8 +29,21 @@ fn rows_of_a_request() {
     let shown: Vec<_> = rows
         .iter()
         .map(|Edge { key, counts }| {
-            let names = [&*key.caller.name, &*key.caller_operation, &*key.callee.name, &*key.operation, &*key.callee_version, key.kind.name(), key.status.name()];
-            (names.join("|"), [counts.count, counts.first_calls, counts.reaches, counts.first_causes], counts.total.sum() as i64 / MS, counts.own.sum() as i64 / MS)
+            let names = [
+                &*key.caller.name,
+                &*key.caller_operation,
+                &*key.callee.name,
+                &*key.operation,
+                &*key.callee_version,
+                key.kind.name(),
+                key.status.name(),
+            ];
+            (
+                names.join("|"),
+                [counts.count, counts.first_calls, counts.reaches, counts.first_causes],
+                counts.total.sum() as i64 / MS,
+                counts.own.sum() as i64 / MS,
+            )
         })
         .collect();
     assert_eq!(

@@ -110,7 +110,14 @@ fn call(parts: &Parts<'_>, pair: Pair) -> Call {
 fn side(trace: &Trace, span: usize) -> Side {
     let detail = trace.detail(span);
     let origin = detail.origin;
-    Side { span: Some(span as u32), service: origin.service, version: origin.version, instance: origin.instance, operation: detail.name, linked: None }
+    Side {
+        span: Some(span as u32),
+        service: origin.service,
+        version: origin.version,
+        instance: origin.instance,
+        operation: detail.name,
+        linked: None,
+    }
 }
 
 /// The side that only a span of the other side names. It is shared by all environments that name it.

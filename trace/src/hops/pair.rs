@@ -57,7 +57,8 @@ pub(super) fn pairs(parts: &Parts<'_>) -> Vec<Pair> {
         position[*node as usize] = at as u32;
     }
     let mut pairs = finder.pairs;
-    pairs.sort_by_key(|pair| (position[if pair.callee == NONE { pair.caller } else { pair.callee } as usize], pair.caller));
+    let at = |span: u32| position.get(span as usize).copied();
+    pairs.sort_by_key(|pair| (at(pair.callee).or(at(pair.caller)), at(pair.caller)));
     pairs
 }
 
@@ -165,11 +166,13 @@ impl<'a> Finder<'a> {
             return;
         }
         let mut by_id: HashMap<SpanId, u32> = HashMap::with_capacity(trace.len());
-        for span in (0..trace.len()).rev() {
-            by_id.insert(trace.span_id(span), span as u32);
+        for span in 0..trace.len() {
+            let holder = by_id.entry(trace.span_id(span)).or_insert(span as u32);
+            if trace.order_key(span) < trace.order_key(*holder as usize) {
+                *holder = span as u32;
+            }
         }
-        let mut known: HashSet<(u32, Text)> =
-            self.pairs.iter().map(|pair| (pair.caller, trace.origin(pair.callee as usize).service.name)).collect();
+        let mut known: HashSet<(u32, Text)> = self.pairs.iter().map(|pair| (pair.caller, trace.origin(pair.callee as usize).service.name)).collect();
         // Deepest first: where a batch is received and then processed one by one, each message belongs to its processing.
         let order: Vec<usize> = tree.order().iter().rev().map(|node| *node as usize).filter(|node| !tree.is_missing(*node)).collect();
         for callee in order {
@@ -216,11 +219,11 @@ impl<'a> Finder<'a> {
                 self.push(Pair::new(caller as u32, NONE, pairing));
             }
         }
-        for callee in spans(self.parts) {
+        for callee in spans(self.parts).filter(|span| role(trace, *span) == Kind::Consumer) {
             let inner = tree.parent(callee).is_some_and(|parent| !tree.is_missing(parent) && role(trace, parent) == Kind::Consumer);
             let linked_here = trace.links(callee).iter().any(|link| link.trace_id == trace.trace_id());
             let nameless = trace.facts(callee).peer.is_none();
-            if role(trace, callee) == Kind::Consumer && !self.has_caller[callee] && !inner && !linked_here && !nameless {
+            if !self.has_caller[callee] && !inner && !linked_here && !nameless {
                 self.push(Pair::new(NONE, callee as u32, Pairing::Peer));
             }
         }
@@ -234,7 +237,7 @@ impl<'a> Finder<'a> {
         if clients.is_empty() {
             return;
         }
-        clients.sort_unstable_by_key(|span| times.start[*span]);
+        clients.sort_by_key(|span| times.start[*span]);
         for orphan in spans(self.parts) {
             let lost = tree.marks(orphan).has(Marks::ORPHAN) && trace.kind(orphan) == Kind::Server;
             if !lost {

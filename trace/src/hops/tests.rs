@@ -117,7 +117,13 @@ fn rows_and_structs_agree() {
 fn captured_node_requests() {
     let folder = fixtures().join("captures");
     let truth: Value = serde_json::from_slice(&std::fs::read(folder.join("node-web.truth.json")).unwrap()).unwrap();
-    let output = std::process::Command::new("tar").arg("-xzOf").arg(folder.join("node-web.json.tar.gz")).arg("--wildcards").arg("*-traces.json").output().unwrap();
+    let output = std::process::Command::new("tar")
+        .arg("-xzOf")
+        .arg(folder.join("node-web.json.tar.gz"))
+        .arg("--wildcards")
+        .arg("*-traces.json")
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let requests = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
     let spans: Vec<Span> = requests.flat_map(|request| spans_of(&request.unwrap())).collect();
@@ -154,7 +160,10 @@ fn spans_of(request: &Value) -> Vec<Span> {
     for resource in list(request, "resourceSpans") {
         let origin = attributes(&resource["resource"]);
         let text = |key: &str| {
-            origin.iter().find(|(name, _)| name == key).and_then(|(_, value)| if let Attribute::String(text) = value { Some(text.clone()) } else { None })
+            origin
+                .iter()
+                .find(|(name, _)| name == key)
+                .and_then(|(_, value)| if let Attribute::String(text) = value { Some(text.clone()) } else { None })
         };
         for span in list(&resource, "scopeSpans").iter().flat_map(|scope| list(scope, "spans")) {
             let (start, end) = (nano(&span["startTimeUnixNano"]), nano(&span["endTimeUnixNano"]));

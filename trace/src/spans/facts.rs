@@ -210,7 +210,5 @@ fn exception(events: &str) -> (&str, &str) {
         .filter(|event| get(event, "name").is_some_and(|name| plain_text(name) == "exception"))
         .last()
         .and_then(|event| get(event, "attributes"))
-        .map_or(("", ""), |attributes| {
-            (get(attributes, "exception.type").unwrap_or(""), get(attributes, "exception.message").unwrap_or(""))
-        })
+        .map_or(("", ""), |attributes| (get(attributes, "exception.type").unwrap_or(""), get(attributes, "exception.message").unwrap_or("")))
 }

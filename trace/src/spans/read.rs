@@ -297,8 +297,8 @@ fn weight(trace_state: &str) -> f64 {
         .and_then(|digits| Some(u64::from_str_radix(digits, 16).ok()? << (4 * (14 - digits.len()))));
     match threshold {
         Some(rejected) => {
-            let whole = (1u64 << 56) as f64;
-            (whole / (whole - rejected as f64) * 65_536.0).round() / 65_536.0
+            let whole = 1u64 << 56;
+            (whole as f64 / (whole - rejected) as f64 * 65_536.0).round() / 65_536.0
         }
         None => 1.0,
     }

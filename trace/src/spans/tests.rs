@@ -11,7 +11,7 @@ fn split_by_trace() {
     linking.links = serde_json::from_str::<Vec<LinkSample>>(r#"[{"span":1},{"trace":9,"span":7}]"#).unwrap();
     let mut b = spans(&[linking]);
     b[0].trace_id = TraceId([9; 16]);
-    let rows = vec![a.remove(0), b.remove(0), a.remove(0)];
+    let rows = [a.remove(0), b.remove(0), a.remove(0)];
     let traces = Trace::split(&[Span::to_batch(&rows[..2]).rows, Span::to_batch(&rows[2..]).rows]);
     assert_eq!(traces.iter().map(Trace::len).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((traces[0].name(1), traces[1].name(0)), ("two", "three"));
@@ -26,7 +26,11 @@ fn split_by_trace() {
 #[test]
 fn exceptions_of_events() {
     let mut failed = spans(&[sample(1, 0, "a", "one", "internal", 0.0, 1.0).error("status")]);
-    let event = |kind: &str| format!("{{\"attributes\":{{\"exception.message\":\"it \\\"broke\\\"\",\"exception.type\":\"{kind}\"}},\"name\":\"exception\",\"time_unix_nano\":\"1\"}}");
+    let event = |kind: &str| {
+        format!(
+            "{{\"attributes\":{{\"exception.message\":\"it \\\"broke\\\"\",\"exception.type\":\"{kind}\"}},\"name\":\"exception\",\"time_unix_nano\":\"1\"}}"
+        )
+    };
     failed[0].events = Some(format!("[{},{},{{\"name\":\"other\",\"time_unix_nano\":\"2\"}}]", event("First"), event("Last")));
     let trace = Trace::from_spans(&failed);
     let said = crate::cause::failure(&trace, 0);

@@ -20,7 +20,8 @@ struct Holders {
 }
 
 pub(super) fn assign(trace: &Trace) -> Parents {
-    let mut parents = Parents { parent: vec![NONE; trace.len()], missing: Vec::new(), marks: vec![Marks::default(); trace.len()], defects: Vec::new() };
+    let mut parents =
+        Parents { parent: vec![NONE; trace.len()], missing: Vec::new(), marks: vec![Marks::default(); trace.len()], defects: Vec::new() };
     let holders = parents.holders(trace);
     let shared = parents.shared(trace, &holders);
     parents.look_up(trace, &holders, &shared);

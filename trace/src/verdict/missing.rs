@@ -36,8 +36,7 @@ pub(super) fn missing_hops(trace: &Trace, analysis: &Analysis, usual: &Usual) ->
             by_hop.insert(at, begin(span as usize));
         }
     }
-    let of_entry: Vec<Option<usize>> =
-        analysis.hops.entries().iter().map(|entry| entry.is_request.then(|| begin(entry.span as usize))).collect();
+    let of_entry: Vec<Option<usize>> = analysis.hops.entries().iter().map(|entry| entry.is_request.then(|| begin(entry.span as usize))).collect();
     for call in calls {
         let made_in = match call.parent {
             Some(parent) => by_hop.get(&(parent as usize)).copied(),

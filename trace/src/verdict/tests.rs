@@ -1,1 +1,237 @@
+//! Traces of a small shop, judged against what was learned from many others.
+
 use super::*;
+use crate::analyse;
+use crate::edges::{Edge, Edges};
+use crate::sample::{Sample, sample, trace};
+use std::collections::BTreeMap;
+
+/// A repeatable source of numbers in [0, 1).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> f64 {
+        // xorshift64*
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Log-normal around 1: the usual shape of latencies.
+    fn spread(&mut self, sigma: f64) -> f64 {
+        let (a, b) = (1.0 - self.roll(), self.roll());
+        ((-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos() * sigma).exp()
+    }
+}
+
+/// One purchase: gateway → payment → bank. Times in ms.
+struct Purchase {
+    at: f64,
+    gateway: f64,
+    payment: f64,
+    bank: f64,
+    version: &'static str,
+    failed: bool,
+    without_bank: bool,
+}
+
+impl Purchase {
+    fn usual(dice: &mut Dice, at: f64) -> Self {
+        let mut some = |ms: f64| ms * dice.spread(0.5);
+        Self { at, gateway: some(50.0), payment: some(100.0), bank: some(150.0), version: "1.4.1", failed: false, without_bank: false }
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let Self { at, gateway, payment, bank, .. } = *self;
+        let bank = if self.without_bank { 0.0 } else { bank };
+        let mut samples = vec![
+            sample(1, 0, "gateway", "POST /buy", "server", at, gateway + payment + bank),
+            sample(2, 1, "gateway", "POST", "client", at + gateway / 2.0, payment + bank),
+            sample(3, 2, "payment", "POST /pay", "server", at + gateway / 2.0, payment + bank).version(self.version),
+            sample(4, 3, "payment", "POST", "client", at + gateway / 2.0 + payment / 2.0, bank),
+            sample(5, 4, "bank", "POST /charge", "server", at + gateway / 2.0 + payment / 2.0, bank),
+        ];
+        if self.without_bank {
+            samples.truncate(3);
+        }
+        if self.failed {
+            for (at, sample) in samples.iter_mut().enumerate().take(3) {
+                *sample = sample.clone().error(if at == 2 { "card declined" } else { "" });
+            }
+            samples[2] = samples[2].clone().attribute("exception.type", "Declined");
+        }
+        samples
+    }
+}
+
+fn learn(purchases: &[Purchase]) -> Vec<Edge> {
+    let mut edges = Edges::new();
+    for purchase in purchases {
+        let trace = trace(&purchase.samples());
+        edges.add(&trace, &analyse(&trace));
+    }
+    edges.into_rows()
+}
+
+fn judge(purchase: &Purchase, rows: &[Edge]) -> Verdict {
+    let trace = trace(&purchase.samples());
+    let analysis = analyse(&trace);
+    let usual = Usual::for_trace(rows, &trace, &analysis);
+    verdict(&trace, &analysis, &usual)
+}
+
+/// An hour of ordinary purchases, one a second.
+fn ordinary(count: usize) -> Vec<Purchase> {
+    let mut dice = Dice(7);
+    (0..count).map(|at| Purchase::usual(&mut dice, at as f64 * 1000.0)).collect()
+}
+
+const LATER: f64 = 4_000_000.0;
+
+#[test]
+fn slow_by_a_new_version() {
+    let mut purchases = ordinary(3_600);
+    // From 3,600 s on, version 1.4.2 waits for the bank eight seconds.
+    let slow = |at: f64| Purchase { at, gateway: 50.0, payment: 100.0, bank: 8_000.0, version: "1.4.2", failed: false, without_bank: false };
+    let mut own = slow(0.0);
+    own.payment = 8_000.0;
+    own.bank = 150.0;
+    purchases.extend((0..212).map(|at| Purchase {
+        at: 3_600_000.0 + at as f64 * 1000.0,
+        version: "1.4.2",
+        payment: 8_000.0,
+        bank: 150.0,
+        ..slow(0.0)
+    }));
+    let rows = learn(&purchases);
+    let judged = judge(&Purchase { at: LATER, ..own }, &rows);
+    assert_eq!(judged.verdict, Finding::Slow, "{judged:#?}");
+    assert_eq!((judged.excess[0].hop, judged.excess[0].callee.as_str()), (1, "payment"));
+    assert!(judged.excess[0].share > 0.95, "{judged:#?}");
+    assert_eq!(judged.first_seen.as_ref().map(|seen| (seen.service.as_str(), seen.version.as_str())), Some(("payment", "1.4.2")));
+    assert_eq!(judged.alike, Some(212));
+    assert_eq!(judged.compared_with, 3_600);
+    assert!(judged.headline.starts_with("8.2 s, usually "), "{}", judged.headline);
+    assert!(judged.headline.ends_with("hop 1 gateway→payment; first seen with payment 1.4.2; 212 requests alike"), "{}", judged.headline);
+}
+
+#[test]
+fn slow_by_a_peer_further_down() {
+    let rows = learn(&ordinary(500));
+    let judged =
+        judge(&Purchase { at: LATER, gateway: 50.0, payment: 100.0, bank: 5_000.0, version: "1.4.1", failed: false, without_bank: false }, &rows);
+    assert_eq!(judged.verdict, Finding::Slow);
+    assert_eq!((judged.excess[0].hop, judged.excess[0].caller.as_str(), judged.excess[0].callee.as_str()), (2, "payment", "bank"));
+    assert!(judged.excess[0].share > 0.95);
+    assert_eq!((judged.first_seen, judged.alike), (None, None));
+}
+
+#[test]
+fn slow_by_itself_and_by_many_calls() {
+    let rows = learn(&ordinary(500));
+    let judged =
+        judge(&Purchase { at: LATER, gateway: 3_000.0, payment: 100.0, bank: 150.0, version: "1.4.1", failed: false, without_bank: false }, &rows);
+    assert_eq!((judged.verdict, judged.excess[0].hop), (Finding::Slow, 0));
+    assert!(judged.headline.contains("is gateway itself"), "{}", judged.headline);
+
+    // One purchase that asks the bank twenty times: each call is as fast as ever.
+    let mut samples = vec![
+        sample(1, 0, "gateway", "POST /buy", "server", LATER, 3_200.0),
+        sample(2, 1, "gateway", "POST", "client", LATER + 25.0, 3_150.0),
+        sample(3, 2, "payment", "POST /pay", "server", LATER + 25.0, 3_150.0).version("1.4.1"),
+    ];
+    for call in 0..20u64 {
+        let at = LATER + 75.0 + call as f64 * 150.0;
+        samples.push(sample(100 + call, 3, "payment", "POST", "client", at, 150.0));
+        samples.push(sample(200 + call, 100 + call, "bank", "POST /charge", "server", at, 150.0));
+    }
+    let trace = trace(&samples);
+    let analysis = analyse(&trace);
+    let judged = verdict(&trace, &analysis, &Usual::for_trace(&rows, &trace, &analysis));
+    assert_eq!(judged.verdict, Finding::Slow);
+    assert!(judged.headline.contains("payment→bank, called 20 times, usually 1"), "{}", judged.headline);
+    assert!(judged.missing_hops.is_empty());
+}
+
+#[test]
+fn failed_with_its_first_cause() {
+    let mut purchases = ordinary(600);
+    let failing = |at: f64| Purchase { at, gateway: 20.0, payment: 30.0, bank: 0.0, version: "1.4.2", failed: true, without_bank: true };
+    purchases.extend((0..28).map(|at| failing(700_000.0 + at as f64 * 1000.0)));
+    let judged = judge(&failing(LATER), &learn(&purchases));
+    assert_eq!(judged.verdict, Finding::Failed);
+    let cause = judged.first_cause.as_ref().unwrap();
+    assert_eq!(
+        (cause.service_name.as_str(), cause.message.as_str(), cause.exception_type.as_deref(), cause.hop),
+        ("payment", "card declined", Some("Declined"), Some(1))
+    );
+    assert_eq!(
+        judged.headline,
+        "failed after 50 ms, first in payment POST /pay (hop 1): Declined: card declined; first seen with payment 1.4.2; 28 requests alike"
+    );
+    // That the bank was not called needs no more explanation.
+    assert!(judged.missing_hops.is_empty());
+}
+
+#[test]
+fn a_call_that_is_nearly_always_made() {
+    let rows = learn(&ordinary(500));
+    let judged = judge(&Purchase { at: LATER, gateway: 50.0, payment: 100.0, bank: 0.0, version: "1.4.1", failed: false, without_bank: true }, &rows);
+    assert_eq!(judged.verdict, Finding::Ordinary);
+    assert_eq!(judged.missing_hops, [MissingHop { caller: "payment".into(), callee: "bank".into(), usual_share: 1.0 }]);
+    assert!(judged.headline.ends_with("; payment→bank is missing, made in 100.0 % otherwise"), "{}", judged.headline);
+}
+
+#[test]
+fn too_few_to_compare() {
+    let purchase = Purchase { at: LATER, gateway: 50.0, payment: 9_000.0, bank: 150.0, version: "1.4.1", failed: false, without_bank: false };
+    for count in [0, 29] {
+        let judged = judge(&purchase, &learn(&ordinary(count)));
+        assert_eq!((judged.verdict, judged.compared_with as usize), (Finding::TooFew, count), "{}", judged.headline);
+        assert!(judged.headline.starts_with("too few to compare"), "{}", judged.headline);
+    }
+    // A failure needs no comparison.
+    let judged = judge(&Purchase { failed: true, ..purchase }, &learn(&ordinary(3)));
+    assert_eq!(judged.verdict, Finding::Failed);
+}
+
+/// Of new ordinary requests at least 98 % are called ordinary, whether learned from few or many, narrow or wide.
+#[test]
+fn ordinary_is_called_ordinary() {
+    for (learned, sigma) in [(30, 0.3), (30, 0.8), (150, 0.5), (150, 1.0), (2_000, 0.5), (2_000, 1.0)] {
+        let mut found = BTreeMap::new();
+        for round in 0..10u64 {
+            let mut dice = Dice(1_000 + round);
+            let mut one = |at: f64| {
+                let mut some = |ms: f64| ms * dice.spread(sigma);
+                Purchase { at, gateway: some(50.0), payment: some(100.0), bank: some(150.0), version: "1.4.1", failed: false, without_bank: false }
+            };
+            let rows = learn(&(0..learned).map(|at| one(at as f64 * 100.0)).collect::<Vec<_>>());
+            for _ in 0..100 {
+                *found.entry(format!("{:?}", judge(&one(LATER), &rows).verdict)).or_insert(0) += 1;
+            }
+        }
+        assert!(found["Ordinary"] >= 980, "learned from {learned}, σ {sigma}: {found:?}");
+    }
+}
+
+/// A small difference is none, however regular the past.
+#[test]
+fn small_differences_are_ordinary() {
+    let regular = |at: f64| Purchase { at, gateway: 1.0, payment: 1.0, bank: 1.0, version: "1", failed: false, without_bank: false };
+    let rows = learn(&(0..200).map(|at| regular(at as f64 * 1000.0)).collect::<Vec<_>>());
+    assert_eq!(judge(&Purchase { bank: 15.0, ..regular(LATER) }, &rows).verdict, Finding::Ordinary);
+    assert_eq!(judge(&Purchase { bank: 40.0, ..regular(LATER) }, &rows).verdict, Finding::Slow);
+}
+
+/// The answer has the fields of the API and leaves out what is not known.
+#[test]
+fn as_json() {
+    let judged = judge(&ordinary(1)[0], &[]);
+    let json = serde_json::to_value(&judged).unwrap();
+    assert_eq!(json["verdict"], "too_few");
+    assert!(json.get("first_cause").is_none() && json.get("alike").is_none());
+    assert_eq!(json["duration_nano"], judged.duration_nano);
+    assert_eq!(serde_json::to_value(Finding::SlowAndFailed).unwrap(), "slow_and_failed");
+}

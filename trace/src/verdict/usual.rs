@@ -119,10 +119,6 @@ impl Usual {
         (versions.len() > 1 && (versions.values().min() < Some(&seen))).then_some(seen)
     }
 
-    pub fn is_known_beside_others(&self, service: &Node, version: &str) -> bool {
-        self.first_seen.get(service).is_some_and(|versions| versions.len() > 1 && versions.contains_key(version))
-    }
-
     fn add_baseline(&mut self, row: &Edge) {
         let key = &row.key;
         self.operations.entry((key.callee.clone(), key.operation.clone())).or_default().add(row);

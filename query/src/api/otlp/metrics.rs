@@ -163,7 +163,14 @@ fn number(cells: &Row<'_>, row: usize) -> NumberDataPoint {
 
 fn histogram_point(cells: &Row<'_>, row: usize) -> HistogramDataPoint {
     let (start_time_unix_nano, time_unix_nano) = cells.times(row);
-    let list = |name: &str| cells.batch.column_by_name(name).and_then(|array| array.as_list_opt::<i32>()).filter(|array| !array.is_null(row)).map(|array| array.value(row));
+    let list = |name: &str| {
+        cells
+            .batch
+            .column_by_name(name)
+            .and_then(|array| array.as_list_opt::<i32>())
+            .filter(|array| !array.is_null(row))
+            .map(|array| array.value(row))
+    };
     HistogramDataPoint {
         attributes: key_values(cells.attributes.get(row).unwrap_or("{}")),
         start_time_unix_nano,
@@ -186,7 +193,9 @@ fn exponential_point(cells: &Row<'_>, row: usize) -> ExponentialHistogramDataPoi
     let side = |name: &str| {
         raw(name).map(|side| Buckets {
             offset: attributes::get(side, "offset").and_then(|raw| raw.parse().ok()).unwrap_or(0),
-            bucket_counts: attributes::get(side, "counts").map(|raw| attributes::items(raw).filter_map(|item| item.parse().ok()).collect()).unwrap_or_default(),
+            bucket_counts: attributes::get(side, "counts")
+                .map(|raw| attributes::items(raw).filter_map(|item| item.parse().ok()).collect())
+                .unwrap_or_default(),
         })
     };
     ExponentialHistogramDataPoint {
@@ -264,7 +273,11 @@ pub(crate) fn json(batch: &RecordBatch, row: usize) -> String {
         object.bool("is_monotonic", monotonic);
     }
     object.time("time", hopline_model::UnixNanos(times(batch, column::TIME).get(row).copied().unwrap_or(0)));
-    if let Some(start) = batch.column_by_name(column::START_TIME).and_then(|array| array.as_primitive_opt::<TimestampNanosecondType>()).filter(|array| !array.is_null(row)) {
+    if let Some(start) = batch
+        .column_by_name(column::START_TIME)
+        .and_then(|array| array.as_primitive_opt::<TimestampNanosecondType>())
+        .filter(|array| !array.is_null(row))
+    {
         object.time("start_time", hopline_model::UnixNanos(start.value(row)));
     }
     match (cells.i64(column::VALUE_INT, row), cells.f64(column::VALUE, row)) {
@@ -291,7 +304,14 @@ pub(crate) fn json(batch: &RecordBatch, row: usize) -> String {
             object.plain(name, text);
         }
     }
-    for name in [column::SERVICE_NAME, column::SERVICE_NAMESPACE, column::SERVICE_VERSION, column::SERVICE_INSTANCE_ID, column::DEPLOYMENT_ENVIRONMENT_NAME, column::SCOPE_NAME] {
+    for name in [
+        column::SERVICE_NAME,
+        column::SERVICE_NAMESPACE,
+        column::SERVICE_VERSION,
+        column::SERVICE_INSTANCE_ID,
+        column::DEPLOYMENT_ENVIRONMENT_NAME,
+        column::SCOPE_NAME,
+    ] {
         object.optional(name, Texts::of(batch, name).get(row));
     }
     object.plain("attributes", cells.attributes.get(row).unwrap_or("{}"));

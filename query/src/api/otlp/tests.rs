@@ -36,7 +36,8 @@ fn spans_by_resource_and_scope() {
 #[test]
 fn bodies_keep_their_type() {
     let log = |body: Option<&str>, extra: Option<&str>| Log { body: body.map(Into::into), extra: extra.map(Into::into), ..Log::default() };
-    let rows = [log(None, None), log(Some(""), None), log(Some("{\"a\":1}"), None), log(Some("{\"a\":1}"), Some(r#"{"body":"json","time_unix_nano":"0"}"#))];
+    let rows =
+        [log(None, None), log(Some(""), None), log(Some("{\"a\":1}"), None), log(Some("{\"a\":1}"), Some(r#"{"body":"json","time_unix_nano":"0"}"#))];
     let data = LogsData::decode(&*logs(&rows)).unwrap();
     let seen: Vec<_> = data.resource_logs[0].scope_logs[0].log_records.iter().map(|record| record.body.clone().map(|body| body.value)).collect();
     assert_eq!(seen[..3], [None, Some(text("")), Some(text("{\"a\":1}"))]);

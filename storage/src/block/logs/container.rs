@@ -62,7 +62,11 @@ pub(crate) fn save(index: &Index, directory: &RamDirectory, objects: &dyn Object
             continue;
         }
         let bytes = directory.open_read(&path).map_err(tantivy::TantivyError::from)?.read_bytes().map_err(failed)?;
-        let packed = if path.extension().is_some_and(|extension| extension == "store") { zstd::bulk::compress(&bytes, 3).map_err(failed)? } else { Vec::new() };
+        let packed = if path.extension().is_some_and(|extension| extension == "store") {
+            zstd::bulk::compress(&bytes, 3).map_err(failed)?
+        } else {
+            Vec::new()
+        };
         let stored: &[u8] = if !packed.is_empty() && packed.len() < bytes.len() { &packed } else { &bytes };
         file.write_all(stored).map_err(failed)?;
         header.files.push(Entry { name: path.to_string_lossy().into_owned(), offset, stored: stored.len() as u64, bytes: bytes.len() as u64 });
@@ -178,7 +182,8 @@ impl Directory for Container {
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
         let part = self.part(path)?;
-        let bytes = part.read_bytes(0..part.len()).map_err(|error| OpenReadError::IoError { io_error: Arc::new(error), filepath: path.to_owned() })?;
+        let bytes =
+            part.read_bytes(0..part.len()).map_err(|error| OpenReadError::IoError { io_error: Arc::new(error), filepath: path.to_owned() })?;
         Ok(bytes.to_vec())
     }
 

@@ -29,8 +29,10 @@ fn spans() -> Vec<Span> {
 }
 
 /// What a block answers: every row, a trace, a word, a value. `None`: it says that something is missing.
-fn answers(block: &Block) -> Option<Vec<Vec<u64>>> {
-    let block = Arc::new(Block::new(block.meta.clone(), block.objects.clone()));
+fn answers(shelf: &Shelf, block: &Block) -> Option<Vec<Vec<u64>>> {
+    // Opened anew: nothing is cached, and no handle holds a file that was replaced.
+    let objects: Arc<dyn ObjectIo> = Arc::new(LocalObjects::open(shelf.dir.path(), Arc::new(OsFiles)).unwrap());
+    let block = Arc::new(Block::new(block.meta.clone(), objects));
     let signal = block.meta.signal;
     let seen = snapshot(&[block]);
     let text = |text: &str| Predicate::Text(TextQuery { text: text.into(), phrase: false, prefix: false });
@@ -63,7 +65,7 @@ fn flip_everywhere(signal: Signal, chunks: &[Chunk]) {
     let mut shelf = Shelf::new();
     let first = shelf.write(signal, 0, chunks);
     let block = shelf.merge(&[first], 1, 1 << 20).remove(0);
-    let expect = answers(&block).expect("an undamaged block answers");
+    let expect = answers(&shelf, &block).expect("an undamaged block answers");
     assert!(expect.iter().take(2).all(|rows| !rows.is_empty()));
     for file in block.meta.files.clone() {
         let path = shelf.path(&block, file.kind);
@@ -77,7 +79,7 @@ fn flip_everywhere(signal: Signal, chunks: &[Chunk]) {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << (at % 8);
             std::fs::write(&path, &bytes).unwrap();
-            match answers(&block) {
+            match answers(&shelf, &block) {
                 None => missing += 1,
                 Some(got) => {
                     assert_eq!(got, expect, "{:?} at {at}", file.kind);
@@ -87,15 +89,15 @@ fn flip_everywhere(signal: Signal, chunks: &[Chunk]) {
         }
         for len in [0, 10, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..len]).unwrap();
-            assert!(answers(&block).is_none_or(|got| got == expect), "{:?} cut to {len}", file.kind);
+            assert!(answers(&shelf, &block).is_none_or(|got| got == expect), "{:?} cut to {len}", file.kind);
         }
         // Rows are lost only with the rows' file.
         assert_eq!(missing > 0, file.kind == FileKind::Parquet, "{:?}: {same} same, {missing} missing", file.kind);
         std::fs::remove_file(&path).unwrap();
-        assert!(answers(&block).is_none_or(|got| got == expect), "{:?} gone", file.kind);
+        assert!(answers(&shelf, &block).is_none_or(|got| got == expect), "{:?} gone", file.kind);
         std::fs::write(&path, &whole).unwrap();
     }
-    assert_eq!(answers(&block), Some(expect));
+    assert_eq!(answers(&shelf, &block), Some(expect));
 }
 
 #[test]
@@ -130,8 +132,38 @@ fn merges_of_damaged_blocks() {
             }
             let merged = Block::new(merged.unwrap(), shelf.objects.clone());
             let whole = shelf.write(signal, 1, &chunks);
-            let sorted = answers(&merged);
-            assert!(sorted.is_some() && sorted == answers(&whole), "{kind:?} {signal}");
+            let sorted = answers(&shelf, &merged);
+            assert!(sorted.is_some() && sorted == answers(&shelf, &whole), "{kind:?} {signal}");
         }
+    }
+}
+
+/// An index of another tokenizer, or a side file of a newer format, is passed over; a merge builds the index anew.
+#[test]
+fn indexes_of_another_version() {
+    use crate::block::checked::{FileWriter, finish_side};
+    use std::io::Write;
+    let mut shelf = Shelf::new();
+    let block = shelf.write(Signal::Logs, 0, &log_chunks(&mut logs(), 1000));
+    let expect = answers(&shelf, &block);
+    for (header, version) in
+        [(&br#"{"tokenizer":999,"tantivy":"0.27","files":[]}"#[..], 1), (br#"{"tokenizer":1,"tantivy":"9.9","files":[]}"#, 1), (b"{}", 200)]
+    {
+        let name = names::block_file(block.meta.tenant, block.meta.signal, block.meta.id, FileKind::Idx);
+        std::fs::remove_file(shelf.path(&block, FileKind::Idx)).unwrap();
+        let mut file = FileWriter::create(shelf.objects.as_ref(), &name).unwrap();
+        file.write_all(header).and_then(|()| file.write_all(&(header.len() as u32).to_le_bytes())).unwrap();
+        let file = finish_side(file, FileKind::Idx, version).unwrap();
+        let mut meta = block.meta.clone();
+        meta.files.retain(|old| old.kind != FileKind::Idx);
+        meta.files.push(file);
+        // Objects are opened by name once: another handle sees the new file.
+        let objects: Arc<dyn ObjectIo> = Arc::new(LocalObjects::open(shelf.dir.path(), Arc::new(OsFiles)).unwrap());
+        let other = Arc::new(Block::new(meta, objects));
+        assert!(other.text_index().is_none());
+        assert_eq!(answers(&shelf, &other), expect);
+        let merged = shelf.merge(&[other], 1, 1 << 20).remove(0);
+        assert!(merged.text_index().is_some());
+        assert_eq!(answers(&shelf, &merged), expect);
     }
 }

@@ -126,9 +126,13 @@ fn metrics() {
                     Arc::new(rows.map(|i| some(i).then_some(i * step)).collect::<TimestampNanosecondArray>().with_timezone("UTC"))
                 }
                 ("attributes", _) => Arc::new(StringArray::from_iter_values(rows.map(|i| format!("{{\"le\":{},\"pod\":\"p-{}\"}}", i % 7, i % 11)))),
-                (_, DataType::Dictionary(..)) => {
-                    Arc::new(rows.map(|i| some(i).then(|| format!("v{}", i % 5))).collect::<Vec<_>>().iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
-                }
+                (_, DataType::Dictionary(..)) => Arc::new(
+                    rows.map(|i| some(i).then(|| format!("v{}", i % 5)))
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .map(Option::as_deref)
+                        .collect::<DictionaryArray<Int32Type>>(),
+                ),
                 (_, DataType::Utf8) => Arc::new(rows.map(|i| some(i).then(|| i.to_string())).collect::<StringArray>()),
                 (_, DataType::Boolean) => Arc::new(rows.map(|i| some(i).then_some(i % 2 == 0)).collect::<BooleanArray>()),
                 (_, DataType::Float64) => Arc::new(rows.map(|i| some(i).then_some(i as f64 / 3.0)).collect::<Float64Array>()),
@@ -164,7 +168,9 @@ fn metrics() {
         let order = arrow::compute::sort_to_indices(all.column(0), None, None).unwrap();
         let all = arrow::compute::take_record_batch(&all, &order).unwrap();
         let columns = all.columns().iter();
-        columns.map(|column| (0..all.num_rows()).map(|row| crate::scan::value::cell_text(column, row).map(|text| text.into_owned())).collect::<Vec<_>>()).collect::<Vec<_>>()
+        columns
+            .map(|column| (0..all.num_rows()).map(|row| crate::scan::value::cell_text(column, row).map(|text| text.into_owned())).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
     };
     let expect = text(&rows);
     let mut shelf = Shelf::new();

@@ -1,0 +1,95 @@
+// The one table of routes. Every page is loaded when it is first opened.
+
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, RouterProvider } from '@tanstack/react-router';
+import { ApiError } from './api/client';
+import { Broken, NotFound } from './shell/Broken';
+import { Shell } from './shell/Shell';
+import { readSearch, type Search, writeSearch } from './state/search';
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NotFound,
+  // Unknown parameters are kept: a newer link loses nothing here.
+  validateSearch: (search: Record<string, unknown>): Search => search as Search,
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/home/HomePage'), 'HomePage'),
+});
+const traces = createRoute({
+  getParentRoute: () => root,
+  path: '/traces',
+  component: lazyRouteComponent(() => import('./pages/traces/TracesPage'), 'TracesPage'),
+});
+const trace = createRoute({
+  getParentRoute: () => root,
+  path: '/trace/$id',
+  component: lazyRouteComponent(() => import('./pages/traces/TracePage'), 'TracePage'),
+});
+const logs = createRoute({
+  getParentRoute: () => root,
+  path: '/logs',
+  component: lazyRouteComponent(() => import('./pages/logs/LogsPage'), 'LogsPage'),
+});
+const services = createRoute({
+  getParentRoute: () => root,
+  path: '/services',
+  component: lazyRouteComponent(() => import('./pages/services/ServicesPage'), 'ServicesPage'),
+});
+const service = createRoute({
+  getParentRoute: () => root,
+  path: '/services/$name',
+  component: lazyRouteComponent(() => import('./pages/services/ServicePage'), 'ServicePage'),
+});
+const map = createRoute({
+  getParentRoute: () => root,
+  path: '/map',
+  component: lazyRouteComponent(() => import('./pages/map/MapPage'), 'MapPage'),
+});
+const sql = createRoute({
+  getParentRoute: () => root,
+  path: '/sql',
+  component: lazyRouteComponent(() => import('./pages/sql/SqlPage'), 'SqlPage'),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings/SettingsPage'), 'SettingsPage'),
+});
+
+const router = createRouter({
+  routeTree: root.addChildren([home, traces, trace, logs, services, service, map, sql, settings]),
+  parseSearch: text => readSearch(text),
+  stringifySearch: writeSearch,
+  defaultPreload: 'intent',
+  defaultErrorComponent: Broken,
+  scrollRestoration: false,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      refetchOnWindowFocus: false,
+      // A mistake in a question stays one; a server that restarts comes back.
+      retry: (count, error) => count < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 502),
+    },
+  },
+});
+
+export function App() {
+  return (
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,176 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { ApiError } from '../../api/client';
+import { useNewest } from '../../api/newest';
+import { complete } from '../../api/query';
+import { searchTraces, traceFacets, traceHeat } from '../../api/traces';
+import { formatTotal, plural } from '../../model/format';
+import { heatOf } from '../../model/heat';
+import { durationLiteral, replaceField, toggleTerm } from '../../model/query';
+import { nanosOfMillis, resolveRange, writeInstant } from '../../model/time';
+import { Facets } from '../../parts/Facets';
+import { HeatMap } from '../../parts/HeatMap';
+import { Icon } from '../../parts/Icon';
+import { Nothing } from '../../parts/Nothing';
+import { Failed, Loading, Warnings } from '../../parts/Notice';
+import { QueryBox } from '../../parts/QueryBox';
+import { setPreferences, usePreferences } from '../../state/preferences';
+import { useAddress, useRange } from '../../state/url';
+import { TraceList } from './TraceList';
+import '../../style/search.css';
+import './traces.css';
+
+const PAGE = 100;
+
+export function TracesPage() {
+  const { search, set } = useAddress();
+  const { range, setRange } = useRange();
+  const { zone, facetsOpen } = usePreferences();
+  const [heatOpen, setHeatOpen] = useState(true);
+  const q = search.q ?? '';
+  const asked = { q, ...range };
+
+  const found = useInfiniteQuery({
+    queryKey: ['traces', asked],
+    queryFn: ({ signal, pageParam }) => searchTraces(asked, PAGE, pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: page => page.cursor,
+  });
+  const facets = useQuery({
+    queryKey: ['trace facets', asked],
+    queryFn: ({ signal }) => traceFacets(asked, signal),
+    enabled: facetsOpen,
+  });
+  const heat = useQuery({
+    queryKey: ['trace heat', asked],
+    queryFn: ({ signal }) => traceHeat(asked, 80, 24, signal),
+    enabled: heatOpen,
+  });
+
+  // Where the server cannot count the whole result, the traces at hand are shown, and the title says so.
+  const shownHeat = useMemo(() => {
+    if (!heatOpen) return undefined;
+    if (heat.data) return heat.data;
+    if (!heat.isError || !found.data) return undefined;
+    const span = resolveRange(range, nanosOfMillis(found.dataUpdatedAt));
+    return {
+      span,
+      ...heatOf(
+        found.data.pages.flatMap(page => page.items),
+        span,
+        80,
+        24,
+      ),
+    };
+  }, [heatOpen, heat.data, heat.isError, found.data, found.dataUpdatedAt, range]);
+
+  const setQuery = (next: string) => set({ q: next || undefined }, 'push');
+  const traces = found.data?.pages.flatMap(page => page.items) ?? [];
+  const first = found.data?.pages[0];
+  const newest = useNewest('spans', traces.length === 0 && found.isSuccess);
+  const mistake = found.error instanceof ApiError && found.error.status === 400 ? found.error : undefined;
+
+  return (
+    <div className="search-page" data-facets={facetsOpen ? 'open' : 'closed'}>
+      <h1 className="visually-hidden">Traces</h1>
+      <div className="search-head">
+        <button
+          type="button"
+          className="button quiet icon-only"
+          aria-pressed={facetsOpen}
+          aria-label="Facets"
+          title="Facets"
+          onClick={() => setPreferences({ facetsOpen: !facetsOpen })}
+        >
+          <Icon name="filter" />
+        </button>
+        <QueryBox
+          label="Query for traces"
+          placeholder="service:checkout status:error duration:>500ms"
+          value={q}
+          onRun={setQuery}
+          complete={(text, cursor, signal) => complete('traces', text, cursor, signal)}
+          mistake={mistake}
+        />
+      </div>
+      {facetsOpen && (
+        <aside className="search-facets" aria-label="Facets">
+          {facets.data ? (
+            <Facets facets={facets.data} q={q} onToggle={term => setQuery(toggleTerm(q, term))} />
+          ) : facets.isError && !mistake ? (
+            <Failed what="No facets" error={facets.error} retry={() => void facets.refetch()} />
+          ) : null}
+        </aside>
+      )}
+      <div className="search-main">
+        <div className="search-chart" data-open={heatOpen && (shownHeat ? shownHeat.cells.length > 0 : heat.isPending)}>
+          {shownHeat && shownHeat.cells.length > 0 ? (
+            <HeatMap
+              title={heat.data ? 'Latency' : `Latency of the ${plural(traces.length, 'trace')} below`}
+              data={shownHeat}
+              zone={zone}
+              onChoose={(from, to, shortest, longest) =>
+                set(
+                  {
+                    q: replaceField(
+                      q,
+                      'duration',
+                      `duration:${durationLiteral(shortest)}..${durationLiteral(longest)}`,
+                    ),
+                    from: writeInstant(from),
+                    to: writeInstant(to),
+                  },
+                  'push',
+                )
+              }
+            />
+          ) : heatOpen && heat.isPending ? (
+            <div className="chart-space" />
+          ) : null}
+        </div>
+        <div className="list-head">
+          <p role="status">
+            {first?.total ? (
+              <>
+                <strong>{formatTotal(first.total)}</strong> traces
+              </>
+            ) : (
+              <strong>Traces</strong>
+            )}
+          </p>
+          <button type="button" className="button quiet" aria-pressed={heatOpen} onClick={() => setHeatOpen(!heatOpen)}>
+            {heatOpen ? 'Hide latency' : 'Show latency'}
+          </button>
+        </div>
+        {first && <Warnings items={first.warnings} complete={first.complete} />}
+        {found.isPending ? (
+          <Loading what="Searching traces" />
+        ) : found.isError && traces.length === 0 ? (
+          mistake ? (
+            <Failed what="The query cannot be read" error={mistake} />
+          ) : (
+            <Failed what="The search failed" error={found.error} retry={() => void found.refetch()} />
+          )
+        ) : traces.length === 0 ? (
+          <Nothing
+            what="traces"
+            q={q}
+            range={range}
+            zone={zone}
+            onQuery={setQuery}
+            onRange={setRange}
+            newest={newest}
+          />
+        ) : (
+          <TraceList
+            traces={traces}
+            zone={zone}
+            searched={q !== ''}
+            more={found.hasNextPage ? () => void found.fetchNextPage() : undefined}
+            loading={found.isFetchingNextPage}
+          />
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,173 @@
+// Lanes are services, time runs to the right, an arrow is a call. What lies between two bars is the way: network or queue.
+
+import { useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { serviceVariable } from '../../../model/colour';
+import { formatDuration } from '../../../model/format';
+import { type Hop, type HopShape, hopPicture, hopTime } from '../../../model/traceHops';
+import { ticks } from '../waterfall/ruler';
+
+const LABEL = 176;
+const RIGHT = 56;
+const TOP = 26;
+const LANE = 50;
+const BAR = 12;
+
+export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (hop: Hop) => void }) {
+  const host = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(960);
+  const [over, setOver] = useState<number | undefined>();
+  useLayoutEffect(() => {
+    const watch = new ResizeObserver(entries => setWidth(Math.max(480, Math.floor(entries[0]!.contentRect.width))));
+    watch.observe(host.current!);
+    return () => watch.disconnect();
+  }, []);
+  const picture = useMemo(() => hopPicture(hops), [hops]);
+  const axis = width - LABEL - RIGHT;
+  const x = (time: number) => LABEL + (time / picture.end) * axis;
+  const y = (lane: number) => TOP + lane * LANE + LANE / 2;
+  const height = TOP + picture.lanes.length * LANE + 6;
+  return (
+    <figure ref={host} className="hop-diagram">
+      {/* The table below says the same in words and is the one for keyboards and screen readers. */}
+      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+        <defs>
+          <marker
+            id="hop-arrow"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="7"
+            markerHeight="7"
+            orient="auto-start-reverse"
+          >
+            <path d="M0 0.5 L8 4 L0 7.5 z" fill="context-stroke" />
+          </marker>
+          <pattern id="hop-network" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <rect width="1.5" height="5" className="hop-gap-line" />
+          </pattern>
+          <pattern id="hop-queue" width="5" height="5" patternUnits="userSpaceOnUse">
+            <circle cx="2.5" cy="2.5" r="1.1" className="hop-gap-line" />
+          </pattern>
+        </defs>
+        {ticks({ from: 0, to: picture.end }, axis, 120).map(tick => (
+          <g key={tick.at}>
+            <line x1={x(tick.at)} x2={x(tick.at)} y1={TOP - 6} y2={height} className="hop-tick" />
+            <text x={x(tick.at) + 4} y={12} className="hop-time">
+              {tick.label}
+            </text>
+          </g>
+        ))}
+        {picture.lanes.map((lane, place) => (
+          <g key={lane}>
+            <line x1={LABEL} x2={width} y1={y(place)} y2={y(place)} className="hop-lane" />
+            <rect x={12} y={y(place) - 5} width={10} height={10} rx={3} fill={serviceVariable(lane)} />
+            <text x={30} y={y(place) + 4} className="hop-service">
+              {lane.length > 20 ? `${lane.slice(0, 19)}…` : lane}
+            </text>
+          </g>
+        ))}
+        {picture.shapes.map((shape, place) => (
+          <HopMark
+            key={shape.hop.hop}
+            shape={shape}
+            x={x}
+            y={y}
+            faded={over !== undefined && over !== place}
+            onOver={on => setOver(on ? place : undefined)}
+            onOpen={() => onOpen(shape.hop)}
+          />
+        ))}
+      </svg>
+      <figcaption className="hop-legend muted">
+        <span>
+          <i data-part="callee" /> callee at work
+        </span>
+        <span>
+          <i data-part="network" /> network: caller’s time less callee’s
+        </span>
+        <span>
+          <i data-part="queue" /> waiting in a queue
+        </span>
+        <span>
+          <i data-part="failed" /> failed
+        </span>
+      </figcaption>
+    </figure>
+  );
+}
+
+function HopMark({
+  shape,
+  x,
+  y,
+  faded,
+  onOver,
+  onOpen,
+}: {
+  shape: HopShape;
+  x: (time: number) => number;
+  y: (lane: number) => number;
+  faded: boolean;
+  onOver: (on: boolean) => void;
+  onOpen: () => void;
+}) {
+  const { hop } = shape;
+  const from = x(shape.callerStart);
+  const to = x(shape.calleeStart);
+  const end = Math.max(x(shape.calleeEnd), to + 3);
+  const back = x(shape.callerEnd);
+  const below = y(shape.to);
+  const message = hop.kind === 'message';
+  const gap = message ? hop.queue : hop.network;
+  const gaps: [number, number][] = message
+    ? [[from, to]]
+    : [
+        [from, to],
+        [end, back],
+      ];
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the table has the same rows as buttons; this is for the mouse.
+    <g
+      className="hop-mark"
+      data-failed={hop.failed}
+      data-faded={faded}
+      onPointerEnter={() => onOver(true)}
+      onPointerLeave={() => onOver(false)}
+      onClick={onOpen}
+    >
+      <title>
+        {`${hop.hop}. ${hop.caller.service} → ${hop.callee.service} ${hop.callee.operation ?? hop.caller.operation ?? ''}\n${formatDuration(hopTime(hop))}${gap ? `, ${message ? 'queue' : 'network'} ${formatDuration(gap)}` : ''}`}
+      </title>
+      <path d={`M${from} ${y(shape.from)} L${to} ${below}`} className="hop-way" markerEnd="url(#hop-arrow)" />
+      {!message && hop.client !== undefined && (
+        <path d={`M${end} ${below} L${Math.max(back, end)} ${y(shape.from)}`} className="hop-way back" />
+      )}
+      {gaps.map(
+        ([left, right], place) =>
+          right - left > 1.5 && (
+            <rect
+              key={place}
+              x={left}
+              y={below - BAR / 2}
+              width={right - left}
+              height={BAR}
+              fill={`url(#hop-${message ? 'queue' : 'network'})`}
+              className="hop-gap"
+            />
+          ),
+      )}
+      <rect
+        x={to}
+        y={below - BAR / 2}
+        width={end - to}
+        height={BAR}
+        rx={2}
+        fill={serviceVariable(hop.callee.service)}
+        className="hop-bar"
+      />
+      <text x={Math.max(back, end) + 5} y={below + 4} className="hop-number">
+        {hop.hop}
+      </text>
+    </g>
+  );
+}
