@@ -2,7 +2,7 @@
 
 use crate::harness::{Encoding, Message, Server, binary};
 use serde_json::json;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// From the process's start to its ready line, on an empty directory.
@@ -181,6 +181,18 @@ fn tls_by_files() {
     let sent = client.post(format!("{}/v1/traces", secure(server.otlp_http()))).header("content-type", "application/json").body("{}").send().unwrap();
     assert_eq!(sent.status().as_u16(), 200);
     assert!(client.get(format!("{}/healthz", server.http())).send().is_err(), "plain text must not be answered");
+    // Both OTLP doors agree on HTTP/2 or HTTP/1.1 in the handshake (O22 of the conformance list).
+    for door in [server.otlp_grpc(), server.otlp_http()] {
+        for protocol in ["h2", "http/1.1"] {
+            let asked = Command::new("openssl")
+                .args(["s_client", "-alpn", protocol, "-connect", door.trim_start_matches("http://")])
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&asked.stdout);
+            assert!(said.contains(&format!("ALPN protocol: {protocol}\n")), "{door} {protocol}: {said}");
+        }
+    }
     let output = run(&["serve", "--tls-cert", &path("key.pem"), "--tls-key", &path("key.pem"), "--http", "127.0.0.1:0"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(words(&output).contains("key.pem"), "{}", words(&output));

@@ -24,7 +24,7 @@ struct State {
 /// Passed on when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    turns: Arc<Turns>,
+    turns: Option<Arc<Turns>>,
 }
 
 impl Turns {
@@ -50,7 +50,7 @@ impl Turns {
             }
         };
         match waiting {
-            None => Turn { turns: self.clone() },
+            None => Turn { turns: Some(self.clone()) },
             Some(take) => take.await.expect("who waits is given a turn before the giver goes"),
         }
     }
@@ -58,26 +58,31 @@ impl Turns {
     fn next(&self) -> Option<oneshot::Sender<Turn>> {
         let mut state = self.state.lock();
         let State { free, order, waiting } = &mut *state;
-        let Some(sender) = order.pop_front() else {
-            *free += 1;
-            return None;
-        };
-        let mine = waiting.get_mut(&sender)?;
-        let next = mine.pop_front();
-        if mine.is_empty() {
-            waiting.remove(&sender);
-        } else {
-            order.push_back(sender);
+        while let Some(sender) = order.pop_front() {
+            let Some(mut mine) = waiting.remove(&sender) else { continue };
+            let next = mine.pop_front();
+            if !mine.is_empty() {
+                waiting.insert(sender, mine);
+                order.push_back(sender);
+            }
+            if next.is_some() {
+                return next;
+            }
         }
-        next
+        *free += 1;
+        None
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Given to one that has gone away meanwhile, the turn comes back here by its own drop.
-        if let Some(next) = self.turns.next() {
-            let _ = next.send(Turn { turns: self.turns.clone() });
+        let Some(turns) = self.turns.take() else { return };
+        while let Some(next) = turns.next() {
+            match next.send(Turn { turns: Some(turns.clone()) }) {
+                Ok(()) => return,
+                // Gone away meanwhile: the next one. In a loop, not by the drop of this one, for there may be many.
+                Err(mut turn) => turn.turns = None,
+            }
         }
     }
 }

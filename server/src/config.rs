@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 mod tests;
 
 /// `HOPLINE_*` variables of the commands, of the demo and of the tests: they may stand in the environment of `serve` too.
-const NOT_SETTINGS: &[&str] = &["endpoint", "otlp_endpoint", "config", "tenant", "bin", "seed", "torture_rounds"];
+const NOT_SETTINGS: &[&str] = &["endpoint", "otlp_endpoint", "config", "tenant", "bin", "seed", "torture_rounds", "failpoint"];
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -304,7 +304,7 @@ export function answer(path: string, params: URLSearchParams, now: number): Answ
     const items =
       colon >= 0
         ? SERVICES.filter(one => one.startsWith(word.slice(colon + 1))).map(one => ({
-            insert: one,
+            insert: `${one} `,
             label: one,
             kind: 'value',
             count: 1200,
@@ -346,7 +346,7 @@ export function answer(path: string, params: URLSearchParams, now: number): Answ
         downstream: edges.filter(edge => edge.caller === one?.name),
         complete: true,
       };
-    return one && { ...one, operations };
+    return one && { name: one.name, services: [one], operations };
   }
   return undefined;
 }

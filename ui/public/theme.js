@@ -1,6 +1,6 @@
 // Runs before the first paint, so that a chosen theme does not flash. The policy of the server allows no inline script.
 try {
-  var stored = JSON.parse(localStorage.getItem('hopline.preferences') || '{}');
+  const stored = JSON.parse(localStorage.getItem('hopline.preferences') || '{}');
   if (stored.theme === 'light' || stored.theme === 'dark') document.documentElement.dataset.theme = stored.theme;
   if (stored.density === 'roomy') document.documentElement.dataset.density = 'roomy';
 } catch {

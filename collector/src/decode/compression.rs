@@ -56,6 +56,10 @@ pub fn expand<R>(bytes: Bytes, compression: Compression, limit: usize, room: imp
         Compression::Identity if bytes.len() > limit => Err(Failed::TooLarge),
         Compression::Identity => Ok(bytes),
         _ if bytes.is_empty() => Ok(bytes),
+        // The last four bytes say how large the last member is (modulo 4 GiB).
+        Compression::Gzip if input.last_chunk().is_some_and(|size| u32::from_le_bytes(*size) as usize > limit) && input.starts_with(b"\x1f\x8b") => {
+            Err(Failed::TooLarge)
+        }
         Compression::Gzip => drain(flate2::read::MultiGzDecoder::new(input), input.len(), limit, room, "gzip"),
         Compression::Deflate => drain(flate2::read::ZlibDecoder::new(input), input.len(), limit, room, "deflate"),
         Compression::Zstd => {
@@ -80,6 +84,10 @@ fn drain<R>(
     let mut out = Vec::with_capacity(input_bytes.saturating_mul(RATIO_USUAL).min(GROW_BYTES).min(limit) + 1);
     loop {
         let more = (limit + 1 - out.len()).min(GROW_BYTES);
+        // By a quarter, not by doubling: what is copied while it grows is in memory twice.
+        if out.capacity() - out.len() < more {
+            out.reserve_exact(more.max(out.len() / 4).min(limit + 1 - out.len()));
+        }
         let read = reader.by_ref().take(more as u64).read_to_end(&mut out).map_err(|error| broken(name, &error))?;
         if out.len() > limit {
             return Err(Failed::TooLarge);

@@ -14,7 +14,7 @@ use std::time::Duration;
 const HELD_BYTES_MAX: usize = 1 << 20;
 /// Of a refused request, at most this much is still read.
 const DISCARD_BYTES_MAX: usize = 128 << 20;
-const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) fn too_large(limit: usize) -> Refusal {
     Refusal::new(

@@ -57,26 +57,17 @@ async fn limits(way: Way) {
         }
     }
     assert_eq!(server.rows(Signal::Spans), 6);
-    // Bombs that are small on the wire: what comes out is limited, not what goes in.
+    // Bombs that are small on the wire: what comes out is limited, not what goes in. What they cost is measured in `tests/overload`.
     for (encoding, bomb) in [("gzip", gzip(&vec![0; 64 << 20])), ("zstd", zstd::encode_all(&vec![0; 64 << 20][..], 19).unwrap())] {
         assert!(bomb.len() < LIMIT, "{encoding}: {} bytes", bomb.len());
-        let before = resident_bytes();
         let answer = server.send_compressed(way, Signal::Spans, &bomb, encoding, &[]).await;
         assert_eq!((answer.status, answer.code, answer.retry), (if way == Way::Http { 413 } else { 200 }, 8, None));
-        assert!(resident_bytes() < before + (16 << 20), "{encoding}: memory grew by {}", resident_bytes() - before);
     }
     // A second bomb inside the first is not opened: chained encodings are refused.
     if way == Way::Http {
         assert_eq!(server.send_compressed(way, Signal::Spans, b"", "gzip, gzip", &[]).await.status, 415);
     }
     assert!(server.send(way, Signal::Spans, &request(1, 0)).await.is_full_success(), "the door is still open");
-}
-
-/// The most this process ever had, from procfs.
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
 #[tokio::test(flavor = "multi_thread")]

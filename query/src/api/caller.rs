@@ -23,7 +23,7 @@ impl FromRequestParts<Arc<Query>> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Self, Response> {
-        Ok(Self { tenant: admit(parts, query, Scope::Read)? })
+        admit(parts, query, Scope::Read).map(|tenant| Self { tenant }).map_err(|denied| refused(&denied))
     }
 }
 
@@ -31,18 +31,14 @@ impl FromRequestParts<Arc<Query>> for Operator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Self, Response> {
-        admit(parts, query, Scope::Admin)?;
-        Ok(Self)
+        admit(parts, query, Scope::Admin).map(|_| Self).map_err(|denied| refused(&denied))
     }
 }
 
-fn admit(parts: &Parts, query: &Query, scope: Scope) -> Result<String, Response> {
+fn admit(parts: &Parts, query: &Query, scope: Scope) -> Result<String, Denied> {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let token = text("authorization").and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer "))).map(str::trim);
-    match query.auth.tenant(token, text("x-scope-orgid"), scope) {
-        Ok(tenant) => Ok(tenant.to_owned()),
-        Err(denied) => Err(refused(&denied)),
-    }
+    query.auth.tenant(token, text("x-scope-orgid"), scope).map(str::to_owned)
 }
 
 fn refused(denied: &Denied) -> Response {

@@ -100,11 +100,13 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
 
 fn fields(target: Target, prefix: &str, keys: &[String]) -> Vec<Item> {
     let folded = prefix.to_lowercase();
-    let known =
-        complete::fields(target).map(|field| (field.name.to_owned(), Some(field.about.to_owned()))).chain(keys.iter().map(|key| (key.clone(), None)));
+    // Names of the language stand as they are; a key that could be read as one is put in quotes.
+    let known = complete::fields(target)
+        .map(|field| (field.name.to_owned(), field.name.to_owned(), Some(field.about.to_owned())))
+        .chain(keys.iter().map(|key| (complete::field_text(key, target), key.clone(), None)));
     let mut items: Vec<Item> = known
-        .filter(|(name, _)| name.to_lowercase().contains(&folded))
-        .map(|(name, about)| Item { insert: format!("{}:", complete::field_text(&name, target)), label: name, kind: "field", count: None, about })
+        .filter(|(_, name, _)| name.to_lowercase().contains(&folded))
+        .map(|(text, name, about)| Item { insert: format!("{text}:"), label: name, kind: "field", count: None, about })
         .collect();
     items.sort_by_key(|item| !item.label.to_lowercase().starts_with(&folded));
     items

@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::json::Object;
-use super::params::{ListParams, Params, RANGE_DEFAULT_NANO};
+use super::params::{ListParams, Params};
 use super::reply::{List, array};
 use super::spans;
 use crate::Query;
@@ -25,20 +25,11 @@ pub(crate) async fn list(
     spans::newest(&query, &caller, &headers, params, Signal::Logs, Target::Logs).await
 }
 
-/// Buckets a histogram may have.
-const BUCKETS_MAX: usize = 2000;
-
 pub(crate) async fn histogram(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
     let compiled = language::compile(&params.q, Target::Logs)?;
     let now = query.clock.now();
     let range = params.range(now)?;
-    let buckets = params.buckets.unwrap_or(60);
-    if !(1..=BUCKETS_MAX).contains(&buckets) {
-        return Err(Error::Invalid(format!("buckets is a number from 1 to {BUCKETS_MAX}, not {buckets}")));
-    }
-    // Without an upper bound the histogram goes by the present; newer rows still have their buckets.
-    let end = if range.end == UnixNanos::MAX { now.max(range.start.saturating_add(RANGE_DEFAULT_NANO / 60)) } else { range.end };
-    let bucket_nano = plan::bucket_nano(range.start.0, end.0, buckets);
+    let bucket_nano = params.bucket_nano(range, now)?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
     let predicate = crate::plan::rows::predicate(compiled);

@@ -15,6 +15,8 @@ mod tests;
 /// The range of a question that names none.
 pub(crate) const RANGE_DEFAULT_NANO: i64 = NANOS_PER_HOUR;
 pub(crate) const LIMIT_DEFAULT: usize = 20;
+/// Buckets a histogram may have.
+const BUCKETS_MAX: usize = 2000;
 
 /// Query parameters of a type; mistakes answer in problem JSON.
 pub(crate) struct Params<T>(pub(crate) T);
@@ -42,6 +44,7 @@ pub(crate) struct ListParams {
     pub(crate) total: Option<String>,
     pub(crate) explain: Option<bool>,
     pub(crate) buckets: Option<usize>,
+    pub(crate) rows: Option<usize>,
     /// Comma-separated.
     pub(crate) fields: Option<String>,
 }
@@ -54,6 +57,17 @@ impl ListParams {
     /// `limit`, else the default; more than `max` is an error that says how to go on.
     pub(crate) fn limit(&self, max: usize) -> Result<usize> {
         limit(self.limit, LIMIT_DEFAULT, max)
+    }
+
+    /// How long a bucket of a histogram over `range` is, for about `buckets` of them (default 60).
+    pub(crate) fn bucket_nano(&self, range: TimeRange, now: UnixNanos) -> Result<i64> {
+        let buckets = self.buckets.unwrap_or(60);
+        if !(1..=BUCKETS_MAX).contains(&buckets) {
+            return Err(Error::Invalid(format!("buckets is a number from 1 to {BUCKETS_MAX}, not {buckets}")));
+        }
+        // Without an upper bound the histogram goes by the present; newer rows still have their buckets.
+        let end = if range.end == UnixNanos::MAX { now.max(range.start.saturating_add(RANGE_DEFAULT_NANO / 60)) } else { range.end };
+        Ok(crate::plan::logs::bucket_nano(range.start.0, end.0, buckets))
     }
 
     /// The names in `fields`, at most `max`.

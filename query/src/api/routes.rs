@@ -49,6 +49,7 @@ const COMPLETE: &[Param] = &[
     FROM,
     TO,
 ];
+const HEAT: &[Param] = &[Q, FROM, TO, param("buckets", "integer", "about how many; default 60"), param("rows", "integer", "at most; default 24")];
 const CONTEXT: &[Param] = &[
     param("id", "string", "id of a log record"),
     param("time", "string", "its time: quicker"),
@@ -91,6 +92,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let rows: &[&str] = &[NDJSON, CSV, PROTOBUF];
     vec![
         endpoint("traces", "/api/v1/traces", "Traces that match, newest first", LIST, lists, get(traces::search)),
+        endpoint(
+            "traces",
+            "/api/v1/traces/histogram",
+            "Latency heat map: matching spans (without a query: roots) by time and duration",
+            HEAT,
+            &[],
+            get(traces::histogram),
+        ),
         endpoint("traces", "/api/v1/traces/facets", "Values of fields with counts, over matching spans", FACETS, &[], get(traces::facets)),
         endpoint("traces", "/api/v1/traces/{trace_id}", "One trace with every span", ONE, &[NDJSON, CSV, PROTOBUF, ARROW], get(traces::one)),
         endpoint("traces", "/api/v1/traces/{trace_id}/logs", "Log records of a trace, oldest first", PAGE, rows, get(traces::logs)),
@@ -213,7 +222,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         },
         Endpoint {
             method: "post",
-            ..endpoint("server", "/api/v1/verify", "Read every block and compare checksums (scope admin)", &[], &[], post(status::verify))
+            ..endpoint(
+                "server",
+                "/api/v1/verify",
+                "Read every block and compare checksums; with {\"repair\": true} rebuild damaged index files (scope admin)",
+                &[],
+                &[],
+                post(status::verify),
+            )
         },
         endpoint("server", "/healthz", "The process lives", &[], &[], get(status::healthz)),
         endpoint("server", "/readyz", "The doors are open", &[], &[], get(status::readyz)),

@@ -39,6 +39,7 @@ pub(crate) async fn sql(State(query): State<Arc<Query>>, caller: Caller, headers
         timeout: query.runner.timeout(),
         memory_bytes: query.config.sql_memory_bytes,
         rows_max: query.config.sql_rows_max,
+        now: Some(query.clock.now()),
         ..SqlOptions::default()
     };
     let answer = table::sql(Arc::new(query.snapshot(&caller.tenant)), &asked.query, &asked.params, &options).await?;

@@ -4,6 +4,7 @@ use super::caller::{Caller, Operator};
 use super::reply::json;
 use crate::Query;
 use crate::error::{Error, Result};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -87,10 +88,17 @@ pub(crate) async fn settle(State(query): State<Arc<Query>>, _operator: Operator)
     Ok(json("{\"settled\":true}".into()))
 }
 
-pub(crate) async fn verify(State(query): State<Arc<Query>>, _operator: Operator) -> Result<Response> {
+/// Body: nothing, or `{"repair": true}`.
+pub(crate) async fn verify(State(query): State<Arc<Query>>, _operator: Operator, body: Bytes) -> Result<Response> {
+    let wanted: serde_json::Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(&body).unwrap_or_default() };
+    let repair = match wanted.get("repair") {
+        None if wanted.is_object() => false,
+        Some(serde_json::Value::Bool(repair)) => *repair,
+        _ => return Err(Error::Invalid("the body is nothing or {\"repair\": true}".into())),
+    };
     let storage = query.storage.clone();
-    let verified =
-        tokio::task::spawn_blocking(move || storage.verify()).await.map_err(|error| Error::Internal(format!("verifying broke off: {error}")))?;
-    let text = serde_json::to_string(&verified).map_err(|error| Error::Internal(error.to_string()))?;
+    let work = move || if repair { storage.repair() } else { Ok(storage.verify().report()) };
+    let report = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(format!("verifying broke off: {error}")))??;
+    let text = serde_json::to_string(&report).map_err(|error| Error::Internal(error.to_string()))?;
     Ok(json(text))
 }

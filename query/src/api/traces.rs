@@ -55,6 +55,40 @@ pub(crate) async fn search(
     Ok(list.reply(Format::of(&headers)))
 }
 
+/// Rows a heat map may have.
+const HEAT_ROWS_MAX: usize = 200;
+
+pub(crate) async fn histogram(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
+    let predicate = crate::plan::rows::predicate(language::compile(&params.q, Target::Spans)?);
+    let now = query.clock.now();
+    let range = params.range(now)?;
+    let bucket_nano = params.bucket_nano(range, now)?;
+    let rows = params.rows.unwrap_or(24);
+    if !(1..=HEAT_ROWS_MAX).contains(&rows) {
+        return Err(Error::Invalid(format!("rows is a number from 1 to {HEAT_ROWS_MAX}, not {rows}")));
+    }
+    let of = if matches!(predicate, Predicate::All) { "roots" } else { "spans" };
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let heat = query.runner.run(move |cancel| crate::plan::heat::heat(&snapshot, predicate, range, bucket_nano, rows, cancel)).await?;
+    list.note(&heat.stats);
+    for ((time, row), cell) in &heat.cells {
+        let mut item = String::with_capacity(160);
+        let mut object = Object::new(&mut item);
+        object.time("time", hopline_model::UnixNanos(*time));
+        object.int("duration_min_nano", heat.edge(*row));
+        object.int("duration_max_nano", heat.edge(row + 1));
+        object.uint("count", cell.count);
+        object.uint("errors", cell.errors);
+        object.end();
+        list.items.push(item);
+    }
+    list.total = exact(heat.cells.values().map(|cell| cell.count).sum());
+    list.more.push(("bucket_nano", bucket_nano.to_string()));
+    list.more.push(("of", format!("\"{of}\"")));
+    Ok(list.reply(Format::Json))
+}
+
 /// Fields of the facets when none are named.
 const FACETS: [&str; 8] = ["service", "name", "status", "kind", "version", "env", "http.route", "http.response.status_code"];
 

@@ -166,7 +166,7 @@ pub(crate) fn facets(
                 *classes.entry(crate::api::severity(number.parse().unwrap_or(0))).or_default() += rows;
             }
             values = classes.into_iter().map(|(class, rows)| (class.to_owned(), rows)).collect();
-            values.sort_by(|a, b| b.1.cmp(&a.1));
+            values.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
         }
         if !values.is_empty() {
             facets.push(Facet { field: field.clone(), values, more });

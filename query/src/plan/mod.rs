@@ -7,6 +7,7 @@
 //! | `traces` | trace search: which traces match, newest first; one trace |
 //! | `rows` | spans and logs as lists: newest first, total, cursor |
 //! | `logs` | histogram, facets, context |
+//! | `heat` | latency by time |
 //! | `patterns` | bodies that differ only in numbers and ids |
 //! | `services` | the catalogue from telemetry |
 //! | `one` | one trace analysed: tree, hops, critical path |
@@ -29,6 +30,8 @@ pub(crate) mod rows;
 pub(crate) mod logs;
 
 pub(crate) mod patterns;
+
+pub(crate) mod heat;
 
 pub(crate) mod quantiles;
 

@@ -157,7 +157,14 @@ fn split(snapshot: &Arc<Snapshot>, signal: Signal, parts_max: usize) -> Vec<Arc<
 
 impl DisplayAs for SnapshotScan {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns: Vec<_> = self.outputs.iter().map(|output| output.field.name().as_str()).collect();
+        let columns: Vec<String> = self
+            .outputs
+            .iter()
+            .map(|output| match &output.source {
+                Source::Fixed(name) => (*name).to_owned(),
+                Source::Key { column, key, .. } => format!("{column}['{key}']"),
+            })
+            .collect();
         write!(f, "SnapshotScan: {} columns=[{}]", self.signal, columns.join(", "))?;
         if self.range != TimeRange::ALL {
             write!(f, ", time=[{}, {})", self.range.start, self.range.end)?;

@@ -42,7 +42,12 @@ pub(crate) fn session_with(snapshot: Arc<Snapshot>, report: Arc<Report>, options
     let base = Arc::new(Tables { signals, planner: OnceLock::new() });
     let planner = build(base, runtime.clone()).map_err(|error| SqlError::internal(error.to_string()))?;
     tables.planner.get_or_init(|| Arc::new(planner));
-    build(tables, runtime).map_err(|error| SqlError::internal(error.to_string()))
+    let mut state = build(tables, runtime).map_err(|error| SqlError::internal(error.to_string()))?;
+    state.mark_start_execution();
+    if let Some(now) = options.now.and_then(|now| arrow::temporal_conversions::timestamp_ns_to_datetime(now.0)) {
+        state.execution_props_mut().query_execution_start_time = Some(now.and_utc());
+    }
+    Ok(state)
 }
 
 fn build(tables: Arc<Tables>, runtime: Arc<RuntimeEnv>) -> Result<SessionState, DataFusionError> {

@@ -15,6 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::DFParserBuilder;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use futures::Stream;
+use hopline_model::UnixNanos;
 use hopline_storage::Snapshot;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -36,11 +37,13 @@ pub struct SqlOptions {
     pub rows_max: usize,
     /// Where sorts and groups that need more memory may put it; `None`: they fail.
     pub spill_dir: Option<PathBuf>,
+    /// What `now()` is; `None`: the machine's clock.
+    pub now: Option<UnixNanos>,
 }
 
 impl Default for SqlOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), memory_bytes: 48 << 20, rows_max: 1_000_000, spill_dir: None }
+        Self { timeout: Duration::from_secs(30), memory_bytes: 48 << 20, rows_max: 1_000_000, spill_dir: None, now: None }
     }
 }
 

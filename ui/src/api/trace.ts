@@ -43,7 +43,7 @@ async function optional<T>(asked: Promise<T>): Promise<T | null> {
 const endOf = (end: HopEndWire | undefined, fallback: string): HopEnd => ({
   service: end?.service ?? fallback,
   version: end?.version,
-  operation: end?.operation,
+  operation: end?.operation || undefined,
   spanId: end?.span_id,
 });
 

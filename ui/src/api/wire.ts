@@ -152,6 +152,12 @@ export interface ServiceWire {
   log_count?: number;
   first_seen?: string;
   last_seen?: string;
+}
+
+/** One name may stand for several services: by namespace and environment. */
+export interface NamedServiceWire {
+  name: string;
+  services: ServiceWire[];
   operations?: OperationWire[];
 }
 

@@ -66,7 +66,6 @@ export function Chart({ title, summary, height, paint, onBox, tipAt, timeOnly, t
         </button>
       </figcaption>
       {asTable ? (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         <div className="chart-table" tabIndex={0} role="region" aria-label={summary}>
           <table className="table">
             <thead>

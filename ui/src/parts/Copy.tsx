@@ -42,7 +42,6 @@ export async function copyText(text: string): Promise<void> {
 export function CopyBlock({ text, label }: { text: string; label: string }) {
   return (
     <div className="copy-block">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <pre tabIndex={0} role="region" aria-label={label}>
         <code>{text}</code>
       </pre>

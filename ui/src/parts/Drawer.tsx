@@ -33,7 +33,6 @@ export function Drawer({
           <Icon name="close" />
         </button>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <div className="drawer-body" tabIndex={0} role="region" aria-label="Details">
         {children}
       </div>

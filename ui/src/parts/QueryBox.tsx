@@ -78,9 +78,11 @@ export function QueryBox({
   const accept = (index: number) => {
     const item = suggestions?.items[index];
     if (!item || !suggestions) return;
-    const space = item.kind === 'value' && draft[suggestions.to] !== ' ' ? ' ' : '';
-    const next = draft.slice(0, suggestions.from) + item.insert + space + draft.slice(suggestions.to);
-    const cursor = suggestions.from + item.insert.length + space.length;
+    // What is inserted brings its own colon or space; one that is there already is not doubled.
+    const rest = draft.slice(suggestions.to);
+    const inserted = rest.startsWith(' ') ? item.insert.trimEnd() : item.insert;
+    const next = draft.slice(0, suggestions.from) + inserted + rest;
+    const cursor = suggestions.from + inserted.length;
     setDraft(next);
     cursorAfter.current = cursor;
     ask(next, cursor);

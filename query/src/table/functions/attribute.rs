@@ -3,12 +3,13 @@
 //! SQL writes it `attributes['key']`, `resource['key']`, `scope['key']`, or `attributes->>'key'`. Over a table it never runs: the
 //! scan gives the key's values (`scan::try_swapping_with_projection`). It runs on JSON that was made on the way.
 
+use super::number::constant_key;
 use super::{constant, texts};
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ExpressionPlacement, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, Expr, ExpressionPlacement, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use hopline_model::attributes;
 use std::sync::{Arc, LazyLock};
 
@@ -36,6 +37,14 @@ impl ScalarUDFImpl for Attribute {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
+    }
+
+    /// As it is typed.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        match (args, constant_key(args)) {
+            ([of, _], Some(key)) => Ok(format!("{}['{key}']", of.schema_name())),
+            _ => Ok(format!("{NAME}({})", args.iter().map(|arg| arg.schema_name().to_string()).collect::<Vec<_>>().join(","))),
+        }
     }
 
     /// Of a column it is as cheap as a column, so the planner may take it down to the scan.

@@ -46,7 +46,7 @@ async fn every_answer() {
 async fn place_of_a_mistake() {
     let store = store().await;
     let snapshot = store.snapshot();
-    for (query, place) in [("select from from spans", 12), ("select 'ä',\n  from , spans", 20), ("selec 1", 0)] {
+    for (query, place) in [("select (1 from spans", 10), ("select 'ä',\n (1 from spans", 17), ("selec 1", 0)] {
         let error = ask_with(&snapshot, query, &[], &SqlOptions::default()).await.unwrap_err();
         assert_eq!(error.position, Some(place), "{query}: {error}");
     }

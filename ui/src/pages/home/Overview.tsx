@@ -210,13 +210,20 @@ function ErrorsCard({ along }: { along: Search }) {
       ) : found.data.items.length === 0 ? (
         <Empty title="No errors in this range" />
       ) : (
-        <ul className="error-groups">
-          {found.data.items.map(group => (
-            <li key={`${group.service_name} ${group.name} ${group.exception_type} ${group.message}`}>
-              <ErrorRow group={group} now={now} along={along} />
-            </li>
-          ))}
-        </ul>
+        <>
+          <ul className="error-groups">
+            {found.data.items.map(group => (
+              <li key={`${group.service_name} ${group.name} ${group.exception_type} ${group.message}`}>
+                <ErrorRow group={group} now={now} along={along} />
+              </li>
+            ))}
+          </ul>
+          {found.data.newestOf !== undefined && (
+            <p className="muted small error-groups-note">
+              Counted over the newest {formatWhole(found.data.newestOf)} failed spans.
+            </p>
+          )}
+        </>
       )}
     </section>
   );
@@ -265,7 +272,7 @@ function ExportersCard({ status }: { status: StatusWire }) {
       head: 'SDK',
       cell: row => (
         <span className="muted truncate exporter-sdk" title={row.sdk}>
-          {row.sdk.replace(/^opentelemetry /i, '') || '–'}
+          {row.sdk.replace(/ ?opentelemetry/i, '').trim() || '–'}
         </span>
       ),
     },

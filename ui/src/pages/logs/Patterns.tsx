@@ -17,7 +17,6 @@ export function Patterns({ asked, onFilter }: { asked: Asked; onFilter: (term: s
   const now = nanosOfMillis(Date.now());
   const most = Math.max(...found.data.map(one => one.count));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div className="patterns" tabIndex={0} role="region" aria-label="Patterns">
       <ul>
         {found.data.map(one => {

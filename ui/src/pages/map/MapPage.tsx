@@ -1,19 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { serviceMap } from '../../api/services';
 import type { EdgeWire, MapNodeWire } from '../../api/wire';
 import { serviceVariable } from '../../model/colour';
 import { formatCount, formatDuration, formatShare } from '../../model/format';
 import { fieldTerm } from '../../model/query';
 import { ServiceName } from '../../parts/Chip';
+import { onResize } from '../../parts/canvas';
 import { Icon, type IconName } from '../../parts/Icon';
 import { Nothing } from '../../parts/Nothing';
 import { Failed, Loading, Warnings } from '../../parts/Notice';
 import { type Column, Table } from '../../parts/Table';
 import { usePreferences } from '../../state/preferences';
 import { carried, useAddress, useRange } from '../../state/url';
-import { edgeKey, type Point, place } from './layout';
+import { edgeKey, layersOf, type Point, place } from './layout';
 import './map.css';
 
 /** More cannot be told apart; the busiest are drawn and the rest is said. */
@@ -21,7 +22,9 @@ const DRAWN_MAX = 80;
 const WIDE = 196;
 const HIGH = 46;
 const PAD = 32;
-const SIZES = { wide: WIDE, high: HIGH, gapX: 96, gapY: 26, lane: 14 };
+/** Room for the lines between layers: as much as there is, within reason. */
+const GAP_MIN = 44;
+const GAP_MAX = 120;
 
 export function MapPage() {
   const { search, set } = useAddress();
@@ -111,7 +114,18 @@ function Drawing({
   const navigate = useNavigate();
   const { search } = useAddress();
   const [lit, setLit] = useState<string | undefined>();
-  const { spots, lanes, width, height } = useMemo(() => place(nodes, edges, SIZES), [nodes, edges]);
+  const scroller = useRef<HTMLDivElement>(null);
+  const [room, setRoom] = useState(1200);
+  useEffect(() => {
+    const element = scroller.current;
+    if (element) return onResize(element, () => setRoom(element.clientWidth));
+  }, []);
+  const { spots, lanes, width, height } = useMemo(() => {
+    const gaps = Math.max(...layersOf(nodes, edges).values());
+    const free = (room - 2 * PAD - (gaps + 1) * WIDE) / Math.max(gaps, 1);
+    const gapX = Math.min(GAP_MAX, Math.max(GAP_MIN, Math.floor(free)));
+    return place(nodes, edges, { wide: WIDE, high: HIGH, gapX, gapY: 26, lane: 14 });
+  }, [nodes, edges, room]);
   const busiest = Math.max(...edges.map(edge => edge.count), 1);
   const open = (node: MapNodeWire) => {
     if (node.kind === 'service') {
@@ -119,8 +133,13 @@ function Drawing({
     } else onFocus(node.name);
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <div className="map-scroll" tabIndex={0} role="region" aria-label="Map of services; the table has the same as text">
+    <div
+      ref={scroller}
+      className="map-scroll"
+      tabIndex={0}
+      role="region"
+      aria-label="Map of services; the table has the same as text"
+    >
       <div className="map-canvas" style={{ width, height, margin: PAD }} data-lit={lit !== undefined || undefined}>
         <svg width={width} height={height} aria-hidden="true">
           <defs>
@@ -167,7 +186,7 @@ function Drawing({
               style={{ left: (from.x + to.x + WIDE) / 2, top: (from.y + to.y + HIGH) / 2 }}
             >
               {formatCount(edge.count)}
-              {edge.p95_nano !== undefined && ` · p95 ${formatDuration(edge.p95_nano)}`}
+              {edge.p95_nano !== undefined && edge.p95_nano > 0 && ` · p95 ${formatDuration(edge.p95_nano)}`}
               {edge.error_count > 0 && (
                 <span className="error-text"> · {formatShare(edge.error_count, edge.count)}</span>
               )}
@@ -202,7 +221,7 @@ function Drawing({
               </span>
               <span className="small muted truncate">
                 {formatCount(node.span_count)}
-                {node.p95_nano !== undefined && ` · p95 ${formatDuration(node.p95_nano)}`}
+                {node.p95_nano !== undefined && node.p95_nano > 0 && ` · p95 ${formatDuration(node.p95_nano)}`}
                 {failed && <span className="error-text"> · {formatShare(node.error_count, node.span_count)}</span>}
               </span>
             </button>

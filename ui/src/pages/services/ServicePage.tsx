@@ -42,7 +42,8 @@ export function ServicePage() {
   });
   const asked = { q: term, ...range };
   const heat = useQuery({ queryKey: ['trace heat', asked], queryFn: ({ signal }) => traceHeat(asked, 80, 24, signal) });
-  const one = service.data;
+  // The busiest of that name; the others are named beside it.
+  const [one, ...others] = (service.data?.services ?? []).toSorted((a, b) => b.span_count - a.span_count);
   const now = nanosOfMillis(Date.now());
   const span = resolveRange(range, now);
   const seconds = Number(span.to - span.from) / 1e9;
@@ -89,6 +90,12 @@ export function ServicePage() {
         )
       ) : one ? (
         <>
+          {others.length > 0 && (
+            <p className="muted">
+              Figures are those of {[one.namespace, one.environment].filter(Boolean).join(' · ') || 'the busiest'}; also
+              there: {others.map(other => [other.namespace, other.environment].filter(Boolean).join(' · ')).join(', ')}.
+            </p>
+          )}
           <section className="card red" aria-label="Rate, errors, duration">
             <dl>
               <Figure

@@ -207,7 +207,6 @@ function Result({ data }: { data: SqlWire }) {
   return (
     <>
       <Warnings items={warnings} complete={data.complete ?? true} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <div className="sql-table" tabIndex={0} role="region" aria-label="Result">
         <table className="table">
           <thead>

@@ -163,7 +163,7 @@ function fitting(trace: TraceSummary, letters: number): { shown: ServiceShare[];
     .toSorted((a, b) => Number(b.errors > 0) - Number(a.errors > 0));
   let room = letters;
   const shown = others.filter((one, index) => {
-    room -= one.name.length + 4;
+    room -= one.name.length + (one.errors > 0 ? 7 : 4);
     return index === 0 || room >= 0;
   });
   return { shown, rest: others.filter(one => !shown.includes(one)) };

@@ -33,7 +33,6 @@ export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanInd
   };
   const rows = hops.slice(0, ROWS_MAX);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div className="trace-tab hops-tab" tabIndex={0} role="region" aria-label="Hops">
       {asked.data && asked.data.defects.length > 0 && <Warnings items={asked.data.defects} />}
       <HopDiagram hops={hops.slice(0, DRAWN_MAX)} onOpen={open} />
@@ -64,7 +63,7 @@ export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanInd
               <tr key={hop.hop}>
                 <td className="num">{hop.hop}</td>
                 <td>
-                  <span style={{ paddingInlineStart: `${Math.min(hop.depth, 10) * 0.75}rem` }}>
+                  <span style={{ paddingInlineStart: `${Math.min(Math.max(hop.depth - 1, 0), 10) * 0.75}rem` }}>
                     <ServiceName name={hop.caller.service} />
                   </span>
                 </td>

@@ -79,7 +79,6 @@ function LogRows({ logs, onSpan }: { logs: readonly TraceLog[]; onSpan: (row: nu
     overscan: 12,
   });
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div ref={scroller} className="logs-scroller" tabIndex={0} role="region" aria-label="Logs">
       <ol className="log-lines" style={{ height: rows.getTotalSize() }}>
         {rows.getVirtualItems().map(item => {

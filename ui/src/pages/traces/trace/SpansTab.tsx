@@ -36,7 +36,6 @@ export function SpansTab({
   const sorted = useMemo(() => sortOperations(groups, sort.column, sort.down), [groups, sort]);
   const largest = useMemo(() => Math.max(1, ...groups.map(group => group.self)), [groups]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div className="trace-tab table-wrap" tabIndex={0} role="region" aria-label="Spans by operation">
       <table className="table spans-table">
         <thead>

@@ -7,6 +7,7 @@ import { countMarked, Mark, skewedServices, type Trace } from '../../../model/tr
 import { ServiceName } from '../../../parts/Chip';
 import { CopyButton } from '../../../parts/Copy';
 import { Icon, type IconName } from '../../../parts/Icon';
+import { Popover } from '../../../parts/Popover';
 import { usePreferences } from '../../../state/preferences';
 import { arriving } from './useTraceData';
 
@@ -128,6 +129,9 @@ function Facts({ trace, onFind }: { trace: Trace; onFind: (query: string) => voi
   );
 }
 
+/** What the page says in its own words and with something to do about it. */
+const SAID_HERE = /^(\d+ parents? never came|the clock of )/;
+
 /** What is to be known before one believes the picture: short, with the whole sentence on hover and for screen readers. */
 function Notices({
   trace,
@@ -140,10 +144,7 @@ function Notices({
 }) {
   const missing = countMarked(trace, Mark.missing);
   const skewed = skewedServices(trace);
-  const notices: { icon: IconName; words: string; more?: string }[] = trace.warnings.map(words => ({
-    icon: 'warning',
-    words,
-  }));
+  const notices: { icon: IconName; words: string; more?: string }[] = [];
   if (missing > 0) {
     notices.push({
       icon: 'warning',
@@ -158,7 +159,8 @@ function Notices({
       more: 'Spans that have not ended are marked, and the page asks again every two seconds.',
     });
   }
-  if (notices.length === 0 && skewed.length === 0) return null;
+  const notes = trace.warnings.filter(words => !SAID_HERE.test(words));
+  if (notices.length === 0 && skewed.length === 0 && notes.length === 0) return null;
   const names = skewed.slice(0, 3).map(one => `${one.service} by ${formatDuration(Math.abs(one.nano))}`);
   const rest = skewed.length > 3 ? ` and ${skewed.length - 3} more` : '';
   return (
@@ -184,6 +186,27 @@ function Notices({
           <button type="button" className="fact-link" onClick={() => onAdjusted(!adjusted)}>
             {adjusted ? 'show as reported' : 'show adjusted'}
           </button>
+        </li>
+      )}
+      {notes.length > 0 && (
+        <li className="trace-notes">
+          <Popover
+            label={`${plural(notes.length, 'note')} on the data`}
+            button={
+              <>
+                <Icon name="info" />
+                {plural(notes.length, 'note')}
+              </>
+            }
+          >
+            {() => (
+              <ul>
+                {notes.map(words => (
+                  <li key={words}>{words}</li>
+                ))}
+              </ul>
+            )}
+          </Popover>
         </li>
       )}
     </ul>

@@ -23,6 +23,8 @@ const STALE_MS = 5 * 60_000;
 const AGAIN_MS = 2_000;
 /** Details are asked for in lots: those on screen and some around them. */
 const LOT_MAX = 100;
+/** The server reads a trace whole to answer for some of its spans: in a very large one it waits for the click. */
+const PREFETCH_SPANS_MAX = 10_000;
 
 const NO_LOGS: readonly TraceLog[] = [];
 const NO_SEGMENTS: readonly Segment[] = [];
@@ -137,7 +139,7 @@ export function usePrefetch(trace: Trace | undefined, index: SpanIndex | undefin
 
   const prefetch = useCallback(
     async (spans: number[]) => {
-      if (!trace || !index) return;
+      if (!trace || !index || trace.length > PREFETCH_SPANS_MAX) return;
       const ids = unknown(queries, trace, spans);
       if (ids.length === 0) return;
       running.current?.abort();

@@ -91,7 +91,7 @@ export class Waterfall {
     this.whole = extent(trace, options.adjusted);
     this.scene = {
       trace,
-      rows: visibleRows(trace, { collapsed: this.collapsed, unfolded: this.unfolded }),
+      rows: { length: 0, kind: new Uint8Array(0), ref: new Int32Array(0), level: new Int32Array(0) },
       logs: [],
       collapsed: this.collapsed,
       unfolded: this.unfolded,
@@ -258,7 +258,9 @@ export class Waterfall {
     if (before.logs !== options.logs || before.events !== options.events || this.moments.size === 0) {
       this.placeMoments();
     }
-    if (before.segments !== options.segments || this.critical.size === 0) this.placeSegments();
+    if (before.segments !== options.segments || before.adjusted !== options.adjusted || this.critical.size === 0) {
+      this.placeSegments();
+    }
     scene.critical = options.segments.length > 0 ? span => this.critical.get(span) : undefined;
     this.rebuild();
   }
@@ -288,7 +290,11 @@ export class Waterfall {
     this.critical = new Map();
     this.nextSegment = new Map();
     let last: Segment | undefined;
-    for (const segment of this.options.segments) {
+    const { skew } = this.scene.trace;
+    for (const placed of this.options.segments) {
+      // The path is known by corrected clocks; shown as reported, it moves with its span.
+      const back = this.options.adjusted ? 0 : skew[placed.row]!;
+      const segment = back === 0 ? placed : { ...placed, from: placed.from - back, to: placed.to - back };
       const list = this.critical.get(segment.row);
       if (list) list.push(segment);
       else this.critical.set(segment.row, [segment]);
