@@ -89,7 +89,7 @@ pub(crate) async fn why(
 ) -> Result<Response> {
     let id = trace_id(&id)?;
     let span = params.span.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    let span: Option<SpanId> = span.map(|text| text.parse().map_err(|error| Error::Invalid(format!("span: {error}")))).transpose()?;
+    let span: Option<SpanId> = span.map(|text| text.parse::<SpanId>().map_err(|error| Error::Invalid(format!("span: {error}")))).transpose()?;
     let snapshot = query.snapshot(&caller.tenant);
     let verdict = query.runner.run(move |cancel| crate::plan::why::why(&snapshot, id, span, cancel)).await?;
     Ok(json(serialized(&verdict)?))
