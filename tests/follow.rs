@@ -213,7 +213,7 @@ fn run_follows_what_a_command_causes() {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!((output.status.code(), &*stdout), (Some(3), "words of the command\n"), "{stderr}");
     for part in
-        ["→ hopline → web GET /cart", "≡ ", "nothing left of it", "web → postgresql/shop", "failed after 5 ms, first in web GET /cart", "no stock"]
+        ["→ hopline → web GET /cart", "≡ ", "nothing left of it", "web → postgresql/shop", "failed after 5.0 ms, first in web GET /cart", "no stock"]
     {
         assert!(stderr.contains(part), "{part} in\n{stderr}");
     }
@@ -316,9 +316,9 @@ fn verdicts_name_what_the_demo_broke() {
     let calm = demo(&server, "none", "20m", "1", "1");
     println!("history of {} requests in {:?}", calm.len(), began.elapsed());
     let mut asked = BTreeSet::new();
-    for (fault, seed) in [("slow-upstream", "2"), ("bad-version", "3")] {
+    for (fault, backfill, seed) in [("slow-upstream", "40s", "2"), ("bad-version", "120s", "3")] {
         let began = Instant::now();
-        let truths = demo(&server, fault, "40s", "2", seed);
+        let truths = demo(&server, fault, backfill, "2", seed);
         let affected: Vec<&Truth> = truths.iter().filter(|truth| truth.affected).take(10).collect();
         assert_eq!(affected.len(), 10, "{fault}: only {} of {} requests met it", affected.len(), truths.len());
         let spared =
