@@ -9,6 +9,7 @@
 //! | `roundtrip` | random messages with every field and value type, read back as OTLP |
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
 //! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
+//! | `follow` | one request followed by API and commands; verdicts on the demo shop |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |
@@ -22,6 +23,7 @@
 mod captures;
 mod crash;
 mod deploy;
+mod follow;
 mod harness;
 mod overload;
 mod readme;
