@@ -32,6 +32,19 @@ async fn o01_compressions_of_all_signals_on_both_transports() {
     assert!(plain.is_full_success());
 }
 
+/// Larger than the pieces it is expanded in: put together again it is the same request.
+#[tokio::test(flavor = "multi_thread")]
+async fn o01_large_compressed_requests_come_through_whole() {
+    let server = Server::start().await;
+    let bytes = request(100_000, 0);
+    assert!(bytes.len() > 3 << 20);
+    for (at, encoding) in ["gzip", "zstd", "deflate"].into_iter().enumerate() {
+        let way = if encoding == "deflate" { Way::Http } else { BOTH[at % 2] };
+        assert!(server.send_encoded(way, Signal::Spans, &bytes, encoding).await.is_full_success(), "{encoding}");
+        assert_eq!(server.rows(Signal::Spans), 100_000 * (at + 1), "{encoding}");
+    }
+}
+
 const LIMIT: usize = 100_000;
 
 /// A request of exactly so many bytes.
