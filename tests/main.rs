@@ -6,8 +6,10 @@
 //! | `scenarios` | send → ask → expect, as data files, asked of live rows, after a kill and after a clean stop |
 //! | `sdk` | real OpenTelemetry SDKs in their own processes, compared with what they say they did |
 //! | `captures` | requests as real SDKs sent them, posted as they are |
+//! | `roundtrip` | random messages with every field and value type, read back as OTLP |
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
 //! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
+//! | `follow` | one request followed by API and commands; verdicts on the demo shop |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |
@@ -21,9 +23,11 @@
 mod captures;
 mod crash;
 mod deploy;
+mod follow;
 mod harness;
 mod overload;
 mod readme;
+mod roundtrip;
 mod scenarios;
 mod sdk;
 mod serve;

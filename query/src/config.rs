@@ -26,6 +26,8 @@ pub struct Config {
     pub slow_ms: u64,
     /// Lines a second that one tail is sent; the rest is counted.
     pub tail_lines_per_second_max: u32,
+    /// Attribute keys that tie traces into one story besides links and message ids, such as `order.id`.
+    pub story_keys: Vec<String>,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             sql_memory_bytes: 48 << 20,
             slow_ms: 2_000,
             tail_lines_per_second_max: 500,
+            story_keys: Vec::new(),
         }
     }
 }

@@ -22,12 +22,20 @@ pub(crate) enum Command {
     Search(Search),
     /// Draw one trace as a waterfall
     Trace(Trace),
+    /// Say why a request was slow or failed, against others like it
+    Why(Why),
     /// Find log records: `hopline logs 'severity:>=error "card declined"'`
     Logs(Logs),
     /// Ask in SQL: `hopline sql 'select service_name, count(*) from spans group by 1'`
     Sql(Sql),
     /// List services with their rate, errors and durations
     Services(Services),
+    /// Say who depends on a service, directly or through others
+    Impact(Impact),
+    /// Run a command with a TRACEPARENT and follow what it causes: `hopline run -- make test`
+    Run(Run),
+    /// Send a request with curl and follow it: `hopline curl http://localhost:8080/cart -s`
+    Curl(Curl),
     /// Run an online shop of eight services that sends traces, logs and metrics, with faults in their behaviour
     Demo(hopline_demo::Options),
     /// Say what state the server is in, and what to do about it
@@ -142,6 +150,9 @@ pub(crate) struct Trace {
     /// Show the log records below the waterfall
     #[arg(long)]
     pub(crate) logs: bool,
+    /// Show the hop ledger instead: every call between services, with its time split up
+    #[arg(long, conflicts_with_all = ["logs", "attributes"])]
+    pub(crate) hops: bool,
     /// Show every attribute of every span
     #[arg(long)]
     pub(crate) attributes: bool,
@@ -150,9 +161,65 @@ pub(crate) struct Trace {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// 32 hex digits
+    pub(crate) id: String,
+    /// Judge this span and what is below it as a request of its own
+    #[arg(long, value_name = "ID")]
+    pub(crate) span: Option<String>,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Impact {
+    /// A service, or a database, queue or host as `hopline services` and the map name it
+    pub(crate) service: String,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+/// How a request is followed.
+#[derive(Debug, Args)]
+pub(crate) struct Follow {
+    /// Where the root span is sent: the server's OTLP/HTTP door
+    #[arg(long, env = "HOPLINE_OTLP_ENDPOINT", default_value = "http://127.0.0.1:4318", value_name = "URL")]
+    pub(crate) otlp_endpoint: String,
+    /// Show hops and log records as they come, even when no terminal looks
+    #[arg(long)]
+    pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) follow: Follow,
+    /// The command and its arguments, after `--`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Curl {
+    #[command(flatten)]
+    pub(crate) follow: Follow,
+    pub(crate) url: String,
+    /// Passed on to curl
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CURL ARGUMENTS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Logs {
     #[arg(default_value = "", allow_hyphen_values = true)]
     pub(crate) query: String,
+    /// Show records as they arrive, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
     /// Only the records of this trace
     #[arg(long, value_name = "ID")]
     pub(crate) trace: Option<String>,

@@ -4,7 +4,11 @@ use crate::cli::{Ask, Range};
 use anyhow::{Context, Result, anyhow};
 use reqwest::blocking::{RequestBuilder, Response};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
+
+/// A stream ends when either side wants it to.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 pub(crate) struct Client {
     http: reqwest::blocking::Client,
@@ -53,25 +57,56 @@ impl Client {
         json(self.send(request)?)
     }
 
+    /// The JSON answer to `path`; `None` where there is nothing of that name (yet).
+    pub(crate) fn find(&self, path: &str, parameters: &Parameters) -> Result<Option<Value>> {
+        let request = self.http.get(format!("{}{path}", self.ask.endpoint)).query(&parameters.0).header("accept", "application/json");
+        let response = self.asked(request)?;
+        if response.status().as_u16() == 404 {
+            return Ok(None);
+        }
+        Ok(Some(json(good(response)?)?))
+    }
+
+    /// Server-sent events of `path`, one after the other for as long as the server sends; `each` says whether to go on.
+    pub(crate) fn events(&self, path: &str, parameters: &Parameters, mut each: impl FnMut(&str, &str) -> Result<bool>) -> Result<()> {
+        let request = self.http.get(format!("{}{path}", self.ask.endpoint)).query(&parameters.0).header("accept", "text/event-stream");
+        let response = self.send(request.timeout(STREAM_TIMEOUT))?;
+        let (mut event, mut data) = (String::new(), String::new());
+        for line in BufReader::new(response).lines() {
+            let line = line.map_err(|error| anyhow!("{} closed the stream: {error}", self.ask.endpoint))?;
+            if line.is_empty() {
+                if !data.is_empty() && !each(&event, &data)? {
+                    return Ok(());
+                }
+                event.clear();
+                data.clear();
+            } else if let Some(name) = line.strip_prefix("event:") {
+                event = name.trim().to_owned();
+            } else if let Some(text) = line.strip_prefix("data:") {
+                data.push_str(text.strip_prefix(' ').unwrap_or(text));
+            }
+        }
+        Err(anyhow!("{} closed the stream", self.ask.endpoint))
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = self.http.post(format!("{}{path}", self.ask.endpoint)).json(body).header("accept", "application/json");
         json(self.send(request)?)
     }
 
-    fn send(&self, mut request: RequestBuilder) -> Result<Response> {
+    fn send(&self, request: RequestBuilder) -> Result<Response> {
+        good(self.asked(request)?)
+    }
+
+    /// Whatever the status.
+    fn asked(&self, mut request: RequestBuilder) -> Result<Response> {
         if let Some(token) = &self.ask.token {
             request = request.bearer_auth(token);
         }
         if let Some(tenant) = &self.ask.tenant {
             request = request.header("x-scope-orgid", tenant);
         }
-        let response = request.send().map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let status = response.status();
-        let body = response.text().unwrap_or_default();
-        Err(anyhow!("{}", problem(status.as_u16(), &body)))
+        request.send().map_err(|error| self.unreachable(&error))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
@@ -89,6 +124,16 @@ impl Client {
         }
         anyhow!("cannot ask {endpoint}: {cause}")
     }
+}
+
+/// A refusal is an error in words.
+fn good(response: Response) -> Result<Response> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let body = response.text().unwrap_or_default();
+    Err(anyhow!("{}", problem(status.as_u16(), &body)))
 }
 
 fn json(response: Response) -> Result<Value> {

@@ -11,6 +11,7 @@
 //! | `test_trace` | a small trace that the server sends itself through its own door |
 //! | `commands` | one file per command |
 //! | `client` | the API as the commands ask it |
+//! | `follow` | a request followed while it happens |
 //! | `print` | answers as table, JSON, lines, CSV and waterfall |
 //!
 //! Environment, arguments, signals and the configuration file are read here alone.
@@ -21,6 +22,7 @@ mod client;
 mod commands;
 mod config;
 mod doors;
+mod follow;
 mod login;
 mod print;
 mod start;

@@ -53,7 +53,7 @@ fn span(row: u64, rows: u64) -> Span {
     Span {
         trace_id: trace(row / TRACE_ROWS),
         span_id: SpanId(mixed(row + 1).max(1).to_be_bytes()),
-        parent_span_id: (row % TRACE_ROWS > 0).then(|| SpanId(mixed(row).max(1).to_be_bytes())),
+        parent_span_id: (!row.is_multiple_of(TRACE_ROWS)).then(|| SpanId(mixed(row).max(1).to_be_bytes())),
         start_time: time(row, rows),
         duration_nano: (mixed(row * 3) % 900_000_000) as i64,
         name: format!("GET /route/{route}"),

@@ -27,3 +27,8 @@ pub(crate) fn eventually<T>(within: Duration, mut ask: impl FnMut() -> Result<T,
         }
     }
 }
+
+/// Of a test that draws its own data: `HOPLINE_SEED`, else always the same.
+pub(crate) fn seed() -> u64 {
+    std::env::var("HOPLINE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(7)
+}

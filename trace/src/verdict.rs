@@ -125,6 +125,22 @@ fn text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) ->
     serializer.collect_str(value)
 }
 
+impl Verdict {
+    /// Numbers hops as another ledger does, and says so: when a part of a trace was judged, whose ledger numbers the whole.
+    /// `trace` and `analysis` are those that were judged.
+    pub fn renumber(&mut self, trace: &Trace, analysis: &Analysis, number: impl Fn(u32) -> u32) {
+        for excess in self.excess.iter_mut().filter(|excess| excess.hop > 0) {
+            excess.hop = number(excess.hop);
+        }
+        if let Some(cause) = &mut self.first_cause {
+            cause.hop = cause.hop.map(&number);
+        }
+        if let Some(root) = root_entry(analysis) {
+            self.headline = say::headline(trace, root.span as usize, self);
+        }
+    }
+}
+
 /// What is blamed: an edge, and the version of its callee in this trace.
 struct Blamed {
     edge: EdgeName,

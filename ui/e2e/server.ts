@@ -54,13 +54,12 @@ export async function startServer(environment: Record<string, string> = {}): Pro
   };
 }
 
-/** Runs the shop for a while and waits until it has sent everything. */
-export async function runDemo(server: Server, seconds: number, rate: number): Promise<void> {
-  const child = spawn(
-    binary(),
-    ['demo', '--otlp-endpoint', server.otlpHttp, '--length', `${seconds}s`, '--rate', String(rate), '--faults', 'all'],
-    { env: cleanEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+/** Runs the shop with these flags and waits until it has sent everything. */
+export async function runDemo(server: Server, flags: string[]): Promise<void> {
+  const child = spawn(binary(), ['demo', '--otlp-endpoint', server.otlpHttp, ...flags], {
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   child.stderr.on('data', chunk => {
     log = (log + chunk).slice(-4000);

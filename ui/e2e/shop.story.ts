@@ -3,6 +3,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './axe';
 import { runDemo, type Server, startServer } from './server';
+import { expectWaterfall } from './waterfall';
 
 let server: Server;
 let failures: string[] = [];
@@ -10,7 +11,8 @@ let failures: string[] = [];
 test.beforeAll(async () => {
   test.setTimeout(180_000);
   server = await startServer();
-  await runDemo(server, 20, 8);
+  await runDemo(server, ['--backfill', '55m', '--rate', '1']);
+  await runDemo(server, ['--length', '12s', '--rate', '6', '--faults', 'retry-storm,slow-database,bad-version']);
 });
 test.afterAll(() => server?.stop());
 
@@ -117,7 +119,7 @@ test('logs: filter, fields, neighbours, and over to the trace at its span', asyn
   await expect(rows.nth(1)).toContainText(/error/);
   await rows.nth(1).getByRole('button').click();
   const details = page.getByRole('complementary', { name: 'Details' });
-  await expect(details.getByText('service.name')).toBeVisible();
+  await expect(details.getByText('service.name', { exact: true })).toBeVisible();
   await expect(page).toHaveURL(/[?&]log=\d+/);
   await details.getByRole('tab', { name: 'Before and after' }).click();
   await expect(details.getByRole('listitem').nth(1)).toBeVisible();
@@ -245,13 +247,15 @@ for (const theme of ['light', 'dark'] as const) {
     // A trace and a log with its details.
     await page.goto(`${server.url}/traces?q=service:checkout`);
     await traceRows(page).first().getByRole('link').click();
-    await expect(page.getByRole('treegrid').getByRole('row').first()).toBeVisible();
+    await expectWaterfall(page);
     await page.waitForTimeout(400);
     await page.screenshot({ path: `test-results/screenshots/trace-${theme}.png` });
     await expectAccessible(page, `trace ${theme}`);
     await page.goto(`${server.url}/logs?q=severity:error`);
     await page.getByRole('table', { name: 'Logs' }).getByRole('row').nth(1).getByRole('button').click();
-    await expect(page.getByRole('complementary', { name: 'Details' }).getByText('service.name')).toBeVisible();
+    await expect(
+      page.getByRole('complementary', { name: 'Details' }).getByText('service.name', { exact: true }),
+    ).toBeVisible();
     await page.screenshot({ path: `test-results/screenshots/log-${theme}.png` });
     await expectAccessible(page, `log ${theme}`);
   });

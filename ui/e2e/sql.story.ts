@@ -42,5 +42,5 @@ test('a query runs, says what it found, and gives it away as CSV', async ({ page
 
 test('a mistake says what is wrong', async ({ page }) => {
   await page.goto(`${server.url}/sql?q=select+nothing_like_it+from+spans`);
-  await expect(page.getByRole('alert')).toContainText('nothing_like_it');
+  await expect(page.getByRole('alert').filter({ hasText: 'The query failed' })).toContainText('nothing_like_it');
 });

@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::json::Object;
-use super::params::{ListParams, Params};
+use super::params::Params;
 use super::reply::{Format, List, array, json, strings};
 use super::traces::trace_id;
 use crate::Query;
@@ -11,6 +11,7 @@ use crate::plan::one;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use hopline_model::SpanId;
 use std::sync::Arc;
 
 pub(crate) async fn hops(State(query): State<Arc<Query>>, caller: Caller, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {
@@ -74,9 +75,22 @@ pub(crate) async fn critical_path(State(query): State<Arc<Query>>, caller: Calle
     Ok(json(out))
 }
 
-pub(crate) async fn why(State(query): State<Arc<Query>>, caller: Caller, Path(id): Path<String>, Params(_): Params<ListParams>) -> Result<Response> {
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct WhyParams {
+    span: Option<String>,
+}
+
+pub(crate) async fn why(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Params(params): Params<WhyParams>,
+) -> Result<Response> {
     let id = trace_id(&id)?;
+    let span = params.span.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let span: Option<SpanId> = span.map(|text| text.parse::<SpanId>().map_err(|error| Error::Invalid(format!("span: {error}")))).transpose()?;
     let snapshot = query.snapshot(&caller.tenant);
-    let verdict = query.runner.run(move |cancel| crate::plan::why::why(&snapshot, id, cancel)).await?;
+    let verdict = query.runner.run(move |cancel| crate::plan::why::why(&snapshot, id, span, cancel)).await?;
     Ok(json(serialized(&verdict)?))
 }

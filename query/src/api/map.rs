@@ -1,4 +1,4 @@
-//! `/api/v1/map` and `/services/{name}/dependencies`: nodes and calls, as `trace/` rolls them up from the spans of the range.
+//! `/api/v1/map`, `/services/{name}/dependencies` and `/impact`: nodes and calls, as `trace/` rolls them up from the spans of the range.
 
 use super::caller::Caller;
 use super::json::Object;
@@ -6,14 +6,15 @@ use super::params::{ListParams, Params};
 use super::reply::{List, array, json, strings};
 use crate::Query;
 use crate::error::Result;
-use crate::plan::edges::{Rolled, SPANS_MAX, roll};
+use crate::plan::edges::{self, Rolled, SPANS_MAX, roll};
+use crate::plan::impact::{Impact, Reach};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hopline_storage::scan::Predicate;
-use hopline_trace::Histogram;
 use hopline_trace::edges::Edge;
 use hopline_trace::hops::HopKind;
 use hopline_trace::spans::Status;
+use hopline_trace::{Histogram, analyse};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -126,6 +127,74 @@ pub(crate) async fn dependencies(
     let side = |of: &dyn Fn(&Key) -> &str| calls.iter().filter(|(key, _)| of(key) == name).map(|(key, sum)| call_json(key, sum)).collect();
     let (upstream, downstream) = (side(&|key| &key.1), side(&|key| &key.0));
     Ok(parts(&[("upstream", upstream), ("downstream", downstream)], &list))
+}
+
+pub(crate) async fn impact(
+    State(query): State<Arc<Query>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Params(params): Params<ListParams>,
+) -> Result<Response> {
+    let now = query.clock.now();
+    let range = params.range(now)?;
+    let snapshot = query.snapshot(&caller.tenant);
+    let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let asked = name.clone();
+    let (impact, read) = query
+        .runner
+        .run(move |cancel| {
+            let mut read = edges::read(&snapshot, range, Predicate::All, SPANS_MAX, cancel)?;
+            let mut impact = Impact::default();
+            for trace in std::mem::take(&mut read.traces) {
+                cancel.check()?;
+                impact.add(&trace, &analyse(&trace), &asked);
+            }
+            Ok((impact, read))
+        })
+        .await?;
+    list.note(&read.stats);
+    if read.cut {
+        list.complete = false;
+        list.warnings
+            .push(format!("the range holds more than {SPANS_MAX} spans: these are the newest, and rates are too low; narrow it with from and to"));
+    }
+    let seconds = (range.end.min(now).0.saturating_sub(range.start.0) as f64 / 1e9).max(1.0);
+    let mut upstream: Vec<_> = impact.services.iter().filter(|(_, reach)| reach.reaching > 0).collect();
+    upstream.sort_by_key(|(name, reach)| (reach.hops, std::cmp::Reverse(reach.reaching), (*name).clone()));
+    let mut entries: Vec<_> = impact.entries.iter().filter(|(_, reach)| reach.reaching > 0).collect();
+    entries.sort_by_key(|(name, reach)| (std::cmp::Reverse(reach.reaching), (*name).clone()));
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.text("service", &name);
+    object.uint("requests", impact.requests);
+    object.uint("error_count", impact.errors);
+    rate(&mut object, "rate_per_second", impact.requests, seconds);
+    object.raw("items", &array(&upstream.iter().map(|(name, reach)| reach_json(name, None, reach, seconds)).collect::<Vec<_>>()));
+    let operations = entries.iter().map(|((name, operation), reach)| reach_json(name, Some(operation), reach, seconds)).collect::<Vec<_>>();
+    object.raw("entries", &array(&operations));
+    object.bool("complete", list.complete);
+    object.raw("warnings", &strings(&list.warnings));
+    object.end();
+    Ok(json(out))
+}
+
+fn rate(object: &mut Object<'_>, name: &str, count: u64, seconds: f64) {
+    object.raw(name, &format!("{:.4}", count as f64 / seconds));
+}
+
+fn reach_json(service: &str, operation: Option<&str>, reach: &Reach, seconds: f64) -> String {
+    let mut out = String::new();
+    let mut object = Object::new(&mut out);
+    object.text("service_name", service);
+    object.optional("name", operation);
+    object.uint("hops", reach.hops.into());
+    object.uint("requests", reach.requests);
+    object.uint("reaching", reach.reaching);
+    object.raw("share", &format!("{:.4}", reach.reaching as f64 / reach.requests.max(1) as f64));
+    object.uint("error_count", reach.errors);
+    rate(&mut object, "rate_per_second", reach.requests, seconds);
+    object.end();
+    out
 }
 
 fn parts(parts: &[(&str, Vec<String>)], list: &List) -> Response {

@@ -1,6 +1,6 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, follow, logs, map, openapi, services, spans, sql, status, tail, traces};
+use super::{complete, errors, follow, logs, map, openapi, related, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -33,6 +33,13 @@ const RANGE: &[Param] = &[FROM, TO];
 const FACETS: &[Param] = &[Q, FROM, TO, param("fields", "string", "comma-separated names; default the most telling ones")];
 const ONE: &[Param] =
     &[param("span", "string", "only these spans, comma-separated"), param("view", "string", "tree: columns in depth-first order, for drawing")];
+const WHY: &[Param] = &[param("span", "string", "judge this span and what is below it as a request of its own")];
+const LINKS: &[Param] = &[
+    param("from", "string", "where linking spans are looked for; default an hour before the trace"),
+    param("to", "string", "default a day after it"),
+];
+const STORY: &[Param] =
+    &[param("keys", "string", "attribute keys, comma-separated: traces that share a value belong to it; default query.story_keys")];
 const PAGE: &[Param] = &[LIMIT, CURSOR];
 const HISTOGRAM: &[Param] = &[Q, FROM, TO, param("buckets", "integer", "about how many; default 60")];
 const COMPLETE: &[Param] = &[
@@ -112,7 +119,39 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             &[],
             get(follow::critical_path),
         ),
-        endpoint("traces", "/api/v1/traces/{trace_id}/why", "Why it is slow or failed, against its usual self", &[], &[], get(follow::why)),
+        endpoint("traces", "/api/v1/traces/{trace_id}/why", "Why it is slow or failed, against its usual self", WHY, &[], get(follow::why)),
+        endpoint(
+            "traces",
+            "/api/v1/traces/{trace_id}/links",
+            "Span links both ways: what it links to, and what links to it",
+            LINKS,
+            &[],
+            get(related::links),
+        ),
+        endpoint(
+            "traces",
+            "/api/v1/traces/{trace_id}/story",
+            "The traces around it by links, message ids and keys, on one clock",
+            STORY,
+            lists,
+            get(related::story_of),
+        ),
+        endpoint(
+            "traces",
+            "/api/v1/traces/{trace_id}/compare/{other_id}",
+            "Two traces aligned: what took longer, what is new, what is missing",
+            &[],
+            &[],
+            get(related::compare),
+        ),
+        endpoint(
+            "traces",
+            "/api/v1/errors",
+            "Failed spans in groups by service, operation and message",
+            &[Q, FROM, TO, LIMIT],
+            lists,
+            get(errors::list),
+        ),
         endpoint("spans", "/api/v1/spans", "Spans that match, newest first", LIST, rows, get(spans::list)),
         endpoint("logs", "/api/v1/logs", "Log records that match, newest first", LIST, rows, get(logs::list)),
         endpoint("logs", "/api/v1/logs/histogram", "Counts by time and severity", HISTOGRAM, &[], get(logs::histogram)),
@@ -132,6 +171,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         endpoint("services", "/api/v1/services/{name}/operations", "Its operations", RANGE, lists, get(services::operations)),
         endpoint("services", "/api/v1/services/{name}/versions", "Its versions", RANGE, lists, get(services::versions)),
         endpoint("services", "/api/v1/services/{name}/dependencies", "Who calls it and whom it calls", RANGE, &[], get(map::dependencies)),
+        endpoint(
+            "services",
+            "/api/v1/services/{name}/impact",
+            "Whose requests reach it, directly or through others, and which share of them",
+            RANGE,
+            &[],
+            get(map::impact),
+        ),
         endpoint(
             "services",
             "/api/v1/map",

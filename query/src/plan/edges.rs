@@ -31,12 +31,29 @@ pub(crate) fn roll(
     spans_max: usize,
     cancel: &Cancel,
 ) -> Result<Rolled> {
-    let wanted: Vec<Column> = COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect();
+    let Read { traces, stats, cut } = read(snapshot, range, predicate, spans_max, cancel)?;
+    let mut edges = Edges::new();
+    for trace in traces.iter().filter(|trace| Some(trace.trace_id()) != without) {
+        cancel.check()?;
+        edges.add(trace, &analyse(trace));
+    }
+    Ok(Rolled { rows: edges.into_rows(), stats, cut })
+}
+
+pub(crate) struct Read {
+    pub(crate) traces: Vec<Trace>,
+    pub(crate) stats: ScanStats,
+    /// The range held more spans than were read.
+    pub(crate) cut: bool,
+}
+
+/// The matching spans of the range by trace, newest first up to `spans_max`.
+pub(crate) fn read(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, spans_max: usize, cancel: &Cancel) -> Result<Read> {
     let request = ScanRequest {
         signal: Signal::Spans,
         range,
         predicate,
-        columns: wanted,
+        columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
         order: Order::NewestFirst,
         limit: Some(spans_max),
         after: None,
@@ -44,15 +61,7 @@ pub(crate) fn roll(
     };
     let (batches, stats) = snapshot.collect(&request)?;
     let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
-    let traces = Trace::split(&batches);
-    drop(batches);
-    let mut edges = Edges::new();
-    for trace in traces.iter().filter(|trace| Some(trace.trace_id()) != without) {
-        cancel.check()?;
-        edges.add(trace, &analyse(trace));
-    }
-    let cut = rows >= spans_max;
-    Ok(Rolled { rows: edges.into_rows(), stats, cut })
+    Ok(Read { traces: Trace::split(&batches), stats, cut: rows >= spans_max })
 }
 
 /// The traces that have a span matching, whole, newest first, at most `traces_max`: what a trace is compared with.

@@ -12,6 +12,10 @@
 //! | `services` | the catalogue from telemetry |
 //! | `one` | one trace analysed: tree, hops, critical path |
 //! | `why` | its verdict, against requests of the same kind |
+//! | `compare` | two traces aligned |
+//! | `links` `story` | what is linked to a trace, both ways; the traces around it |
+//! | `errors` | failed spans in groups |
+//! | `impact` | whose requests reach a service |
 //! | `edges` | calls between services: dependencies, map, the usual |
 //! | `quantiles` | durations in buckets of 1 %: p50, p95, p99 |
 
@@ -38,3 +42,13 @@ pub(crate) mod one;
 pub(crate) mod edges;
 
 pub(crate) mod why;
+
+pub(crate) mod compare;
+
+pub(crate) mod links;
+
+pub(crate) mod story;
+
+pub(crate) mod errors;
+
+pub(crate) mod impact;

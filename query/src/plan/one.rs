@@ -3,14 +3,16 @@
 use super::columns;
 use super::traces::merge_stats;
 use crate::api::unknown_trace;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, nullif};
 use hopline_model::schema::column;
 use hopline_model::{Signal, SpanId, TraceId};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, ScanStats};
 use hopline_trace::spans::COLUMNS_READ;
-use hopline_trace::{Analysis, Trace, analyse_with_logs};
-use std::collections::HashMap;
+use hopline_trace::{Analysis, Hop, Trace, analyse_with_logs};
+use std::collections::{HashMap, HashSet};
 
 /// A log record at or above it counts as an error (OpenTelemetry log data model, SeverityNumber).
 const SEVERITY_ERROR: i32 = 17;
@@ -25,8 +27,7 @@ pub(crate) struct One {
 
 /// Reads and analyses a trace; an unknown one is an error in words.
 pub(crate) fn read(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<One> {
-    let wanted: Vec<Column> = COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect();
-    let (batches, mut stats) = snapshot.trace_rows(Signal::Spans, id, &wanted, cancel)?;
+    let (batches, mut stats) = snapshot.trace_rows(Signal::Spans, id, &read_columns(), cancel)?;
     let trace = Trace::from_rows(&batches);
     if trace.is_empty() {
         return Err(unknown_trace(id, snapshot, &stats));
@@ -37,6 +38,41 @@ pub(crate) fn read(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<
     let counts = logs.iter().map(|(span, (all, _))| (*span, u64::from(*all))).collect();
     let analysis = analyse_with_logs(&trace, &counts);
     Ok(One { trace, analysis, logs, stats })
+}
+
+/// Narrows to a span and what is below it; gives the ledger of the whole.
+pub(crate) fn narrow(one: &mut One, snapshot: &Snapshot, span: SpanId, cancel: &Cancel) -> Result<Vec<Hop>> {
+    let (trace, tree) = (&one.trace, &one.analysis.tree);
+    let order = tree.order();
+    let row = order.iter().position(|node| (*node as usize) < trace.len() && trace.span_id(*node as usize) == span);
+    let Some(row) = row else {
+        return Err(Error::NotFound(format!("no span {span} is in trace {}", trace.trace_id())));
+    };
+    // A subtree lies together in depth-first order.
+    let size = (tree.size(order[row] as usize) as usize).max(1);
+    let kept: HashSet<SpanId> = order[row..order.len().min(row + size)].iter().map(|node| tree.span_id(trace, *node as usize)).collect();
+    let (batches, _) = snapshot.trace_rows(Signal::Spans, trace.trace_id(), &read_columns(), cancel)?;
+    let mut parts = Vec::with_capacity(batches.len());
+    for batch in &batches {
+        let mask: BooleanArray =
+            (0..batch.num_rows()).map(|row| Some(columns::span_id(batch, column::SPAN_ID, row).is_some_and(|id| kept.contains(&id)))).collect();
+        // Nobody called the one asked for: it is the root now.
+        let is_root: BooleanArray = (0..batch.num_rows()).map(|row| Some(columns::span_id(batch, column::SPAN_ID, row) == Some(span))).collect();
+        let mut arrays = batch.columns().to_vec();
+        if let Ok(parent) = batch.schema().index_of(column::PARENT_SPAN_ID) {
+            arrays[parent] = nullif(&arrays[parent], &is_root)?;
+        }
+        parts.push(filter_record_batch(&RecordBatch::try_new(batch.schema(), arrays)?, &mask)?);
+    }
+    let whole = one.analysis.ledger(trace);
+    one.trace = Trace::from_rows(&parts);
+    let counts = one.logs.iter().map(|(span, (all, _))| (*span, u64::from(*all))).collect();
+    one.analysis = analyse_with_logs(&one.trace, &counts);
+    Ok(whole)
+}
+
+fn read_columns() -> Vec<Column> {
+    COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect()
 }
 
 fn log_counts(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<(HashMap<SpanId, (u32, u32)>, ScanStats)> {

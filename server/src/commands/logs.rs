@@ -1,13 +1,16 @@
-//! `hopline logs QUERY`: matching records, newest last as in a log file.
+//! `hopline logs QUERY`: matching records, newest last as in a log file; with `--follow` those that arrive from now on.
 
 use crate::cli::{Format, Logs};
 use crate::client::{Client, Parameters};
 use crate::print::{Paint, Screen, list, note, out, value, waterfall};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 pub(crate) fn run(arguments: &Logs) -> Result<()> {
     let client = Client::new(&arguments.ask)?;
+    if arguments.follow {
+        return follow(&client, arguments);
+    }
     let mut parameters = Parameters::default().range(&arguments.range);
     let query = Some(&arguments.query).filter(|q| !q.is_empty());
     let answer = match &arguments.trace {
@@ -28,6 +31,33 @@ pub(crate) fn run(arguments: &Logs) -> Result<()> {
     }
     list::remarks(&answer, items.len());
     Ok(())
+}
+
+/// Until Ctrl-C, or until the server goes away.
+fn follow(client: &Client, arguments: &Logs) -> Result<()> {
+    if arguments.ask.format == Format::Csv {
+        return Err(super::Usage("records that still come have no common columns: follow them with --format ndjson".into()).into());
+    }
+    let mut terms = vec![arguments.query.trim().to_owned()];
+    if let Some(id) = &arguments.trace {
+        terms = vec![format!("trace:{}", super::trace_id(id)?), format!("({})", arguments.query.trim())];
+        terms.retain(|term| term != "()");
+    }
+    let screen = Screen::stdout();
+    let parameters = Parameters::default().set("q", Some(terms.join(" ")).filter(|q| !q.is_empty()));
+    client.events("/api/v1/logs/tail", &parameters, |event, data| {
+        let value: Value = serde_json::from_str(data).unwrap_or_else(|_| Value::String(data.to_owned()));
+        match (event, arguments.ask.format) {
+            ("log", Format::Table) => out(&lines(std::slice::from_ref(&value), screen))?,
+            ("log", _) => out(&format!("{}\n", serde_json::to_string(&value).context("a record")?))?,
+            ("lost", _) => {
+                let count = value.get("count").map(crate::print::value::plain).unwrap_or_default();
+                note(&format!("{count} records were left out, as more came than one tail is sent: narrow the query"));
+            }
+            _ => note(&crate::print::clean(&crate::print::value::plain(&value))),
+        }
+        Ok(true)
+    })
 }
 
 /// The oldest first: the newest stands where the eye is, above the prompt.

@@ -1,17 +1,21 @@
 //! One file per command. `serve` runs the server; the others ask its API.
 //!
-//! Exit codes: 0 answered, 1 failed, 2 the command was used wrongly.
+//! Exit codes: 0 answered, 1 failed, 2 the command was used wrongly; `run` and `curl` end with that of their command.
 
 mod completion;
+mod curl;
 mod demo;
 mod doctor;
+mod impact;
 mod logs;
+mod run;
 mod search;
 mod serve;
 mod services;
 mod sql;
 mod trace;
 mod version;
+mod why;
 
 use crate::cli::{Cli, Command};
 use anyhow::Result;
@@ -30,6 +34,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Logs(arguments) => logs::run(&arguments)?,
         Command::Sql(arguments) => sql::run(&arguments)?,
         Command::Services(arguments) => services::run(&arguments)?,
+        Command::Why(arguments) => why::run(&arguments)?,
+        Command::Impact(arguments) => impact::run(&arguments)?,
+        Command::Run(arguments) => return run::run(&arguments),
+        Command::Curl(arguments) => return curl::run(&arguments),
         Command::Demo(options) => return demo::run(&options),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Version(arguments) => version::run(&arguments)?,

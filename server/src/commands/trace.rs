@@ -1,9 +1,9 @@
-//! `hopline trace ID`: one trace as a waterfall.
+//! `hopline trace ID`: one trace as a waterfall, or with `--hops` as its ledger.
 
 use crate::cli::{Format, Trace};
 use crate::client::{Client, Parameters};
 use crate::print::waterfall::{Options, draw};
-use crate::print::{Screen, list, note, out, value};
+use crate::print::{Screen, ledger, list, note, out, value};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ const LOGS_MAX: u32 = 1000;
 pub(crate) fn run(arguments: &Trace) -> Result<()> {
     let id = super::trace_id(&arguments.id)?;
     let client = Client::new(&arguments.ask)?;
+    if arguments.hops {
+        return hops(&client, &id, arguments.ask.format);
+    }
     let answer = client.get(&format!("/api/v1/traces/{id}"), &Parameters::default())?;
     let spans = answer.get("spans").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     match arguments.ask.format {
@@ -31,5 +34,22 @@ pub(crate) fn run(arguments: &Trace) -> Result<()> {
         }
     }
     list::remarks(&answer, spans.len());
+    Ok(())
+}
+
+fn hops(client: &Client, id: &str, format: Format) -> Result<()> {
+    let answer = client.get(&format!("/api/v1/traces/{id}/hops"), &Parameters::default())?;
+    let hops = answer.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    match format {
+        Format::Json => return out(&format!("{}\n", serde_json::to_string_pretty(&answer)?)),
+        Format::Ndjson => out(&list::lines(hops)?)?,
+        Format::Csv => out(&list::csv(hops)?)?,
+        Format::Table if hops.is_empty() => note("no call between services in this trace: see its spans with `hopline trace` alone"),
+        Format::Table => out(&ledger::table(hops, Screen::stdout()))?,
+    }
+    for defect in answer.get("defects").and_then(Value::as_array).into_iter().flatten() {
+        note(&format!("warning: {}", value::plain(defect)));
+    }
+    list::remarks(&answer, hops.len());
     Ok(())
 }

@@ -6,12 +6,16 @@
 //! | `table` | columns that fit the width |
 //! | `value` | durations, counts and times for people |
 //! | `waterfall` | one trace drawn |
+//! | `ledger` | its hops as a table |
+//! | `verdict` | why it was slow or failed |
 //!
 //! Colours and cut texts only on a terminal: what goes into a pipe is whole.
 
+pub(crate) mod ledger;
 pub(crate) mod list;
 pub(crate) mod table;
 pub(crate) mod value;
+pub(crate) mod verdict;
 pub(crate) mod waterfall;
 
 use std::io::{IsTerminal, Write};
@@ -26,7 +30,15 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn stdout() -> Self {
-        let terminal = std::io::stdout().is_terminal();
+        Self::of(std::io::stdout().is_terminal())
+    }
+
+    /// Of what is said beside the answer.
+    pub(crate) fn stderr() -> Self {
+        Self::of(std::io::stderr().is_terminal())
+    }
+
+    fn of(terminal: bool) -> Self {
         // https://no-color.org: present and not empty.
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let width = terminal.then(|| terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0)).max(40));

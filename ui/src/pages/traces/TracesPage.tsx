@@ -53,16 +53,12 @@ export function TracesPage() {
     if (heat.data) return heat.data;
     if (!heat.isError || !found.data) return undefined;
     const span = resolveRange(range, nanosOfMillis(found.dataUpdatedAt));
-    return {
-      span,
-      ...heatOf(
-        found.data.pages.flatMap(page => page.items),
-        span,
-        80,
-        24,
-      ),
-    };
-  }, [heatOpen, heat.data, heat.isError, found.data, found.dataUpdatedAt, range]);
+    const listed = found.data.pages.flatMap(page => page.items);
+    // Older ones are not listed yet: the chart ends where the list does.
+    const oldest = listed.at(-1)?.start;
+    const covered = found.hasNextPage && oldest !== undefined && oldest > span.from ? { ...span, from: oldest } : span;
+    return { span: covered, ...heatOf(listed, covered, 80, 24) };
+  }, [heatOpen, heat.data, heat.isError, found.data, found.dataUpdatedAt, found.hasNextPage, range]);
 
   const setQuery = (next: string) => set({ q: next || undefined }, 'push');
   const traces = found.data?.pages.flatMap(page => page.items) ?? [];
