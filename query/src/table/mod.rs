@@ -15,6 +15,7 @@
 //! | `filter` | conditions → what the scan understands |
 //! | `scan` | the scan as a node of a plan |
 //! | `newest` | newest first, as long as the limit says |
+//! | `yielding` | joins give way to others |
 //! | `report` | what scans cost, and how they stop |
 //! | `syntax` | `attributes['k']` |
 //! | `functions` | `match`, `time_bucket`, … |
@@ -43,6 +44,8 @@ mod filter;
 mod scan;
 
 mod newest;
+
+mod yielding;
 
 mod report;
 

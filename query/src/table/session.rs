@@ -8,6 +8,7 @@ use super::provider::SnapshotTable;
 use super::report::Report;
 use super::sql::SqlOptions;
 use super::syntax::Syntax;
+use super::yielding::Yielding;
 use datafusion::common::config::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
@@ -56,6 +57,8 @@ fn build(tables: Arc<Tables>, runtime: Arc<RuntimeEnv>) -> Result<SessionState, 
     let mut rules = PhysicalOptimizer::new().rules;
     let last = rules.iter().position(|rule| rule.name() == "PushdownSort").unwrap_or(rules.len());
     rules.insert(last, Arc::new(NewestFirst));
+    let last = rules.iter().position(|rule| rule.name() == "EnsureCooperative").map_or(rules.len(), |at| at + 1);
+    rules.insert(last, Arc::new(Yielding));
     let mut state = SessionStateBuilder::new()
         .with_config(config()?)
         .with_runtime_env(runtime)

@@ -11,10 +11,11 @@ use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::execution::context::SQLOptions as StatementOptions;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::DFParserBuilder;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use hopline_model::UnixNanos;
 use hopline_storage::Snapshot;
 use std::collections::VecDeque;
@@ -27,6 +28,9 @@ use tokio::time::Sleep;
 
 /// Planning recurses over the query's expressions. Untouched pages of a stack cost nothing.
 const PLANNING_STACK_BYTES: usize = 64 << 20;
+
+/// Batches of the answer that may wait for the client.
+const BATCHES_WAITING_MAX: usize = 2;
 
 #[derive(Debug, Clone)]
 pub struct SqlOptions {
@@ -77,6 +81,7 @@ pub async fn sql(snapshot: Arc<Snapshot>, query: &str, params: &[serde_json::Val
     let (plan, context) = planned.await.map_err(|_| out_of_time())??;
     let stream = execute_stream(plan, context).map_err(|error| SqlError::from_datafusion(&error, query))?;
     let schema = stream.schema();
+    let stream = on_own_task(stream);
     let stream = Limited {
         inner: Some(stream),
         schema: schema.clone(),
@@ -90,6 +95,21 @@ pub async fn sql(snapshot: Arc<Snapshot>, query: &str, params: &[serde_json::Val
 
 fn out_of_time() -> SqlError {
     SqlError::limit("the query ran into its deadline: narrow the time range or raise query.timeout_ms")
+}
+
+/// The stream worked on by a task of its own, so that whoever waits for it can keep to the deadline. It ends when the stream is dropped.
+fn on_own_task(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let mut builder = RecordBatchReceiverStream::builder(stream.schema(), BATCHES_WAITING_MAX);
+    let sender = builder.tx();
+    builder.spawn(async move {
+        while let Some(batch) = stream.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    builder.build()
 }
 
 /// Runs `work` on a thread of its own with a large stack.
