@@ -184,7 +184,8 @@ impl Door {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_millis(config.idle_timeout_ms))
-            .max_buf_size(128 << 10)
+            // Each connection may hold this much unread: it is what a flood of them costs.
+            .max_buf_size(32 << 10)
             .pipeline_flush(true);
         builder
             .http2()

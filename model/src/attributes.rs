@@ -213,22 +213,33 @@ pub struct Entries<'a> {
     pairs: bool,
 }
 
-/// What stands beside the attributes of a resource or scope in one object.
-const OWN: [&str; 5] = ["$dropped_attributes_count", "$entity_refs", "$name", "$schema_url", "$version"];
-
 /// The members of a resource's or scope's object: key, whether it is one of our own (`$name`, …), raw text of the value.
+///
+/// With a key twice, ours stand together as `["$own",{…}]` before the pairs.
 pub fn members(text: &str) -> impl Iterator<Item = (Cow<'_, str>, bool, &str)> {
     let mut entries = entries(text);
-    // As pairs, ours stand first and keys are as sent.
-    let mut leading = entries.pairs;
+    let mut own: Option<Entries<'_>> = None;
     std::iter::from_fn(move || {
-        let (key, raw) = entries.as_written()?;
-        if entries.pairs {
-            leading &= OWN.contains(&&*key);
-            return Some((key, leading, raw));
+        if let Some((key, raw)) = own.as_mut().and_then(Entries::as_written) {
+            return Some((key, true, raw));
         }
-        let own = key.starts_with('$') && !key.starts_with("$$");
-        Some((undouble(key), own, raw))
+        let (key, raw) = entries.as_written()?;
+        if !entries.pairs {
+            let is_own = key.starts_with('$') && !key.starts_with("$$");
+            return Some((undouble(key), is_own, raw));
+        }
+        // A key that was sent would be doubled inside an object.
+        if key == "$own"
+            && raw.starts_with("{\"$")
+            && !raw.starts_with("{\"$$")
+            && !["{\"$double\"", "{\"$bytes\"", "{\"$pairs\""].iter().any(|special| raw.starts_with(special))
+        {
+            let mut inside = self::entries(raw);
+            let first = inside.as_written();
+            own = Some(inside);
+            return first.map(|(key, raw)| (key, true, raw));
+        }
+        Some((key, false, raw))
     })
 }
 

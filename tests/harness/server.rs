@@ -126,14 +126,6 @@ impl Server {
         child.wait().expect("wait");
     }
 
-    /// Starts and expects it to refuse; gives what it says.
-    pub(crate) fn refuses_to_start(&mut self) -> String {
-        assert!(self.running.is_none(), "it is running");
-        let output = self.spawn().wait_with_output().expect("it ends");
-        assert!(!output.status.success(), "it should refuse to start");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    }
-
     /// The process ends by itself; [`Server::kill`] is still to be called.
     pub(crate) fn died_within(&mut self, patience: Duration) -> bool {
         let running = self.running.as_mut().expect("it is running");

@@ -201,18 +201,15 @@ pub(crate) fn write_members(out: &mut String, pairs: &mut [Pair<'_>], context: &
     Ok(())
 }
 
-/// `"$pairs":[[key,value],…]` in the order sent; our own members become pairs before them.
+/// `"$pairs":[[key,value],…]` in the order sent; our own members stand before them as `["$own",{…}]`: no value sent can look like it.
 fn write_twice(out: &mut String, pairs: &[Pair<'_>], context: &Context<'_>, depth: usize, first: &str) -> Result<(), Trouble> {
     out.push_str("\"$pairs\":[");
     let mut comma = false;
-    let own = format!("{{{first}}}");
-    for (key, raw) in hopline_model::attributes::entries(&own) {
-        out.push_str(if comma { ",[" } else { "[" });
+    if !first.is_empty() {
+        out.push_str("[\"$own\",{");
+        out.push_str(first);
+        out.push_str("}]");
         comma = true;
-        write_string(out, &key);
-        out.push(',');
-        out.push_str(raw);
-        out.push(']');
     }
     for pair in pairs {
         let before = out.len();

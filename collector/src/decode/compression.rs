@@ -81,20 +81,21 @@ fn drain<R>(
     mut room: impl FnMut(usize) -> Result<(), R>,
     name: &str,
 ) -> Result<Bytes, Failed<R>> {
-    let mut out = Vec::with_capacity(input_bytes.saturating_mul(RATIO_USUAL).min(GROW_BYTES).min(limit) + 1);
+    // In pieces: one buffer would be copied while it grows, and a bomb cost twice what the limit allows.
+    let (mut pieces, mut length) = (Vec::new(), 0);
     loop {
-        let more = (limit + 1 - out.len()).min(GROW_BYTES);
-        // By a quarter, not by doubling: what is copied while it grows is in memory twice.
-        if out.capacity() - out.len() < more {
-            out.reserve_exact(more.max(out.len() / 4).min(limit + 1 - out.len()));
-        }
-        let read = reader.by_ref().take(more as u64).read_to_end(&mut out).map_err(|error| broken(name, &error))?;
-        if out.len() > limit {
+        let more = (limit + 1 - length).min(GROW_BYTES);
+        let capacity = if pieces.is_empty() { input_bytes.saturating_mul(RATIO_USUAL).min(more) } else { more };
+        let mut piece = Vec::with_capacity(capacity);
+        let read = reader.by_ref().take(more as u64).read_to_end(&mut piece).map_err(|error| broken(name, &error))?;
+        length += read;
+        if length > limit {
             return Err(Failed::TooLarge);
         }
-        room(out.len()).map_err(Failed::NoRoom)?;
+        room(length).map_err(Failed::NoRoom)?;
+        pieces.push(piece);
         if read < more {
-            return Ok(out.into());
+            return Ok(if pieces.len() == 1 { pieces.remove(0).into() } else { pieces.concat().into() });
         }
     }
 }

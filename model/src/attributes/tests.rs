@@ -83,5 +83,8 @@ fn texts() {
 fn own_members_are_told_from_attributes() {
     let seen = |text: &str| members(text).map(|(key, own, raw)| format!("{}{key}={raw}", if own { "own " } else { "" })).collect::<Vec<_>>();
     assert_eq!(seen(r#"{"$name":"lib","$$name":1,"a":2}"#), [r#"own $name="lib""#, "$name=1", "a=2"]);
-    assert_eq!(seen(r#"{"$pairs":[["$name","lib"],["a",1],["a",2],["$name",3]]}"#), [r#"own $name="lib""#, "a=1", "a=2", "$name=3"]);
+    assert_eq!(
+        seen(r#"{"$pairs":[["$own",{"$name":"lib","$version":"1"}],["$name",3],["a",1],["a",2],["$own",{"$$name":4}]]}"#),
+        [r#"own $name="lib""#, r#"own $version="1""#, "$name=3", "a=1", "a=2", r#"$own={"$$name":4}"#]
+    );
 }

@@ -160,9 +160,11 @@ pub(crate) fn scan(
     patience: Duration,
     each: &mut dyn FnMut(Found, &[u8]) -> ControlFlow<()>,
 ) -> Result<SegmentScan> {
-    let len = file.len().map_err(Error::io("stat", path))?;
+    let mut patience = patience;
+    let len = patiently(&mut patience, || file.len().map_err(Error::io("stat", path)))?;
+    let head = patiently(&mut patience, || Head::read(file.as_ref(), path))?;
     let mut window = Window { file: file.as_ref(), path, len, start: 0, bytes: Vec::new(), patience, unreadable: Vec::new() };
-    let mut scan = SegmentScan { head: Head::read(file.as_ref(), path)?, damaged: Vec::new(), len };
+    let mut scan = SegmentScan { head, damaged: Vec::new(), len };
     let Some(head) = scan.head else {
         scan.damaged.extend(window.stretch(0, len)?);
         return Ok(scan);
@@ -198,4 +200,17 @@ pub(crate) fn scan(
         }
     }
     Ok(scan)
+}
+
+/// A call that fails may succeed a moment later.
+fn patiently<T>(patience: &mut Duration, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Error::Io { .. }) if !patience.is_zero() => {
+                std::thread::sleep(RETRY_PAUSE);
+                *patience = patience.saturating_sub(RETRY_PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
