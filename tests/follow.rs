@@ -14,6 +14,7 @@ const BUY: &str = "a0000000000000000000000000000001";
 const BUY_SLOWLY: &str = "a0000000000000000000000000000002";
 const SHIP: &str = "b0000000000000000000000000000001";
 const BILL: &str = "c0000000000000000000000000000001";
+const ELSEWHERE: &str = "b0000000000000000000000000000002";
 const COMPLAIN: &str = "d0000000000000000000000000000001";
 
 fn now_nano() -> u64 {
@@ -62,6 +63,13 @@ fn send_story(server: &Server) {
     };
     all.push(consumer(SHIP, "shipping", 200.0, json!([{"trace": BUY, "span": id(6)}])));
     all.push(consumer(BILL, "billing", 300.0, json!([])));
+    // A later order whose message, told to its end in its own trace, has the same number: not of this story.
+    let mut again = consumer(ELSEWHERE, "shipping", 800.0, json!([]));
+    again["span"] = json!(id(2));
+    again["parent"] = json!(id(1));
+    let mut sent = again.clone();
+    (sent["service"], sent["span"], sent["parent"], sent["kind"]) = (json!("shop"), json!(id(1)), json!(""), json!(4));
+    all.extend([sent, again]);
     all.push(json!({"service": "support", "trace": COMPLAIN, "span": id(1), "name": "POST /complaints", "kind": 2, "at_ms": 5000, "ms": 3, "attributes": {"shop.order": format!("o-{BUY}")}}));
     let exporter = server.exporter();
     exporter.send(&Message::spans(base, &spans(json!(all))), Encoding::Protobuf);

@@ -159,6 +159,8 @@ fn whole(snapshot: &Snapshot, ids: Vec<TraceId>, cancel: &Cancel, stats: &mut Sc
 struct Holder {
     place: Place,
     start: UnixNanos,
+    /// It sends the message; the others take it. False for keys.
+    sends: bool,
     /// The value, with the destination where the key counts within one.
     value: (String, String),
 }
@@ -168,6 +170,7 @@ fn holders(batches: &[RecordBatch], key: &str, by: By) -> Vec<Holder> {
     let mut holders = Vec::new();
     for batch in batches {
         let (texts, starts) = (Texts::of(batch, column::ATTRIBUTES), columns::times(batch, column::START_TIME));
+        let kinds = Texts::of(batch, column::KIND);
         for (row, start) in starts.iter().enumerate() {
             let Some(text) = texts.get(row) else { continue };
             let Some(raw) = attributes::get(text, key) else { continue };
@@ -175,18 +178,31 @@ fn holders(batches: &[RecordBatch], key: &str, by: By) -> Vec<Holder> {
             else {
                 continue;
             };
-            let within = match by {
-                By::Message => attributes::get(text, DESTINATION).map(attributes::plain_text).unwrap_or_default().into_owned(),
-                _ => String::new(),
+            let (within, sends) = match by {
+                By::Message => (
+                    attributes::get(text, DESTINATION).map(attributes::plain_text).unwrap_or_default().into_owned(),
+                    kinds.get(row) == Some("producer"),
+                ),
+                _ => (String::new(), false),
             };
-            holders.push(Holder {
-                place: Place { trace_id, span_id },
-                start: UnixNanos(*start),
-                value: (attributes::plain_text(raw).into_owned(), within),
-            });
+            let value = (attributes::plain_text(raw).into_owned(), within);
+            holders.push(Holder { place: Place { trace_id, span_id }, start: UnixNanos(*start), sends, value });
         }
     }
+    if by == By::Message {
+        open(&mut holders);
+    }
     holders
+}
+
+/// Keeps the messages whose other end is not in the same trace: numbers begin anew, and a message that was taken is told to its end.
+fn open(holders: &mut Vec<Holder>) {
+    let mut ends: HashMap<(TraceId, (String, String)), (bool, bool)> = HashMap::new();
+    for holder in holders.iter() {
+        let (sent, taken) = ends.entry((holder.place.trace_id, holder.value.clone())).or_default();
+        *(if holder.sends { sent } else { taken }) = true;
+    }
+    holders.retain(|holder| ends.get(&(holder.place.trace_id, holder.value.clone())) != Some(&(true, true)));
 }
 
 /// Other traces with a span of the same value of a key.
@@ -199,12 +215,13 @@ fn same_key(
     cancel: &Cancel,
     story: &mut Story,
 ) -> Result<Vec<(TraceId, Reason)>> {
-    // The first span of each value stands for it.
-    let mut values: BTreeMap<(String, String), Holder> = BTreeMap::new();
+    // The first span of each value stands for it; of a message, the first at either end.
+    let mut values: BTreeMap<((String, String), bool), Holder> = BTreeMap::new();
     for holder in holders(batches, key, by) {
-        match values.get(&holder.value) {
+        let end = (holder.value.clone(), holder.sends);
+        match values.get(&end) {
             Some(known) if known.start <= holder.start => {}
-            _ => drop(values.insert(holder.value.clone(), holder)),
+            _ => drop(values.insert(end, holder)),
         }
     }
     if values.is_empty() {
@@ -213,12 +230,12 @@ fn same_key(
     if values.len() > VALUES_MAX {
         story.warnings.push(format!("only {VALUES_MAX} of {} values of {key} were followed", values.len()));
     }
-    let texts = values.keys().take(VALUES_MAX).map(|(value, _)| value.clone()).collect();
+    let texts = values.keys().take(VALUES_MAX).map(|((value, _), _)| value.clone()).collect();
     let request = ScanRequest {
         signal: Signal::Spans,
         range,
         predicate: Predicate::Compare { field: Field::Attribute(key.to_owned()), test: Test::In(texts) },
-        columns: [column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::ATTRIBUTES].map(Column::Fixed).to_vec(),
+        columns: [column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::KIND, column::ATTRIBUTES].map(Column::Fixed).to_vec(),
         order: Order::OldestFirst,
         limit: Some(MATCHES_MAX),
         after: None,
@@ -230,7 +247,9 @@ fn same_key(
         story.warnings.push(format!("more than {MATCHES_MAX} spans share a value of {key}: the oldest were followed"));
     }
     let reasons = holders(&found, key, by).into_iter().filter_map(|other| {
-        let here = values.get(&other.value).filter(|here| here.place.trace_id != other.place.trace_id)?;
+        // A message goes from one who sends to one who takes.
+        let end = (other.value.clone(), by == By::Message && !other.sends);
+        let here = values.get(&end).filter(|here| here.place.trace_id != other.place.trace_id)?;
         let (from, to) = if here.start <= other.start { (here.place, other.place) } else { (other.place, here.place) };
         Some((other.place.trace_id, Reason { by, from, to }))
     });

@@ -3,10 +3,12 @@
 use crate::client::{Client, Parameters};
 use crate::print::{Screen, clean, ledger, note, value, waterfall};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+/// A call whose other side sends no spans is shown after this long: mostly they are on the way.
+const HOLD: Duration = Duration::from_millis(1500);
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(250);
 /// Nothing new for this long after the end, and the trace is whole.
@@ -26,6 +28,8 @@ pub(crate) struct Watch<'a> {
     screen: Option<Screen>,
     shown_hops: HashSet<String>,
     shown_logs: HashSet<String>,
+    /// Calls that wait for their other side.
+    held: HashMap<String, Instant>,
     seen: Seen,
     changed: Instant,
     /// The last failure to ask, said once.
@@ -48,6 +52,7 @@ impl<'a> Watch<'a> {
             screen,
             shown_hops: HashSet::new(),
             shown_logs: HashSet::new(),
+            held: HashMap::new(),
             seen: Seen::default(),
             changed: Instant::now(),
             trouble: None,
@@ -102,7 +107,7 @@ impl<'a> Watch<'a> {
             logs: logs.len(),
             gaps: marks.filter_map(value::integer).any(|marks| marks & GAPS != 0),
         };
-        if seen == self.seen {
+        if seen == self.seen && self.held.is_empty() {
             return;
         }
         if (seen.spans, seen.logs) != (self.seen.spans, self.seen.logs) {
@@ -124,6 +129,12 @@ impl<'a> Watch<'a> {
             let text = |pointer: &str| hop.pointer(pointer).map(value::plain).unwrap_or_default();
             // A hop whose other side has come is another line.
             let key = format!("{} {} {}", text("/caller/span_id"), text("/callee/span_id"), text("/callee/service"));
+            let caller = text("/caller/span_id");
+            let alone = text("/pairing") == "peer" && text("/kind") == "external";
+            if alone && (self.shown_hops.contains(&key) || self.held.entry(caller.clone()).or_insert_with(Instant::now).elapsed() < HOLD) {
+                continue;
+            }
+            self.held.remove(&caller);
             if self.shown_hops.insert(key) {
                 lines.push((at(hop, "start"), ledger::line(hop, screen)));
             }

@@ -24,8 +24,15 @@ const COLUMNS: &[Column] = &[
 const INDENT_DEPTH_MAX: usize = 12;
 
 pub(crate) fn table(hops: &[Value], screen: Screen) -> String {
-    let rows: Vec<Vec<Cell>> = hops.iter().map(row).collect();
-    render(COLUMNS, &rows, screen)
+    let mut rows: Vec<Vec<Cell>> = hops.iter().map(row).collect();
+    // A column that says nothing takes its place from those that do.
+    let said: Vec<bool> = (0..COLUMNS.len()).map(|at| rows.iter().any(|row| !row[at].text.is_empty())).collect();
+    let columns: Vec<Column> = COLUMNS.iter().zip(&said).filter(|(_, said)| **said).map(|(column, _)| column.clone()).collect();
+    for row in &mut rows {
+        let mut said = said.iter();
+        row.retain(|_| said.next() == Some(&true));
+    }
+    render(&columns, &rows, screen)
 }
 
 fn row(hop: &Value) -> Vec<Cell> {
