@@ -1,14 +1,11 @@
-// One trace on screen: by mouse, by keyboard alone, by its address, in both themes, and with a hundred thousand spans.
+// One trace on screen: by mouse, by keyboard alone, by its address, and in both themes.
 
 import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './axe';
 import { type Server, startServer } from './server';
-import { sendCheckout, sendLarge } from './traceData';
+import { sendCheckout } from './traceData';
 
 const CHECKOUT = 'c0ffee00000000000000000000000001';
-const LARGE = 'b1600000000000000000000000000001';
-const LARGE_SPANS = 100_000;
-const RUNS = 5;
 
 let server: Server;
 let failures: string[] = [];
@@ -101,7 +98,8 @@ test('by keyboard alone', async ({ page }) => {
   await expect(active(page)).toHaveAttribute('aria-rowindex', '2');
   await page.keyboard.press('ArrowLeft');
   await expect(active(page)).toHaveAttribute('aria-expanded', 'false');
-  await expect(grid(page)).toHaveAttribute('aria-rowcount', '2');
+  // The head, the root, and the orphan under its placeholder.
+  await expect(grid(page)).toHaveAttribute('aria-rowcount', '4');
   await page.keyboard.press('ArrowRight');
   await expect(active(page)).toHaveAttribute('aria-expanded', 'true');
   await expect(grid(page)).toHaveAttribute('aria-activedescendant', (await active(page).getAttribute('id'))!);
@@ -113,6 +111,8 @@ test('by keyboard alone', async ({ page }) => {
   await page.keyboard.press('Escape');
   await expect(panel(page)).toHaveCount(0);
 
+  // Three errors on: a span short enough to zoom to.
+  for (let step = 0; step < 3; step++) await page.keyboard.press('e');
   await page.keyboard.press('f');
   await expect(page).toHaveURL(/zoom=/);
   await page.keyboard.press('0');
@@ -134,8 +134,7 @@ test('by keyboard alone', async ({ page }) => {
 
 test('the address holds what is shown', async ({ page }) => {
   await open(page);
-  await page.keyboard.press('e');
-  await page.keyboard.press('e');
+  for (let step = 0; step < 4; step++) await page.keyboard.press('e');
   await page.keyboard.press('Enter');
   await page.keyboard.press('f');
   await expect(page).toHaveURL(/span=.*zoom=|zoom=.*span=/);
@@ -170,60 +169,4 @@ for (const theme of ['light', 'dark'] as const) {
       await info.attach(`trace-${tab}-${theme}`, { path, contentType: 'image/png' });
     }
   });
-}
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-test('a hundred thousand spans open at once and scroll smoothly', async ({ browser }) => {
-  test.setTimeout(300_000);
-  await sendLarge(server.otlpHttp, LARGE, LARGE_SPANS);
-  const painted: number[] = [];
-  const own: number[] = [];
-  const frames: number[] = [];
-  for (let run = 0; run < RUNS; run++) {
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    await page.goto(`${server.url}/trace/${LARGE}`);
-    await page.waitForFunction(() => performance.getEntriesByName('hopline:waterfall-painted').length > 0, null, {
-      timeout: 60_000,
-    });
-    const times = await page.evaluate(() => {
-      const asked = performance.getEntriesByType('resource').find(entry => entry.name.includes('view=tree'))!;
-      const shown = performance.getEntriesByName('hopline:waterfall-painted')[0]!.startTime;
-      return { shown, waited: (asked as PerformanceResourceTiming).responseEnd - asked.startTime };
-    });
-    painted.push(times.shown);
-    own.push(times.shown - times.waited);
-    await expect(grid(page)).toHaveAttribute('aria-rowcount', /^\d{5,}$/);
-    // What is fetched afterwards is not what is measured.
-    await page.waitForLoadState('networkidle');
-    frames.push(await page.evaluate(scrollFrames));
-    await page.close();
-  }
-  console.log(
-    `100,000 spans, medians of ${RUNS}: painted after ${median(painted).toFixed(0)} ms (goal 1000), ` +
-      `of it ${median(own).toFixed(0)} ms without the server's answer; scrolling p95 frame ${median(frames).toFixed(1)} ms (goal 18)`,
-  );
-  // Goals are printed; these bounds leave room for a busy machine and a debug build of the server.
-  expect(median(own)).toBeLessThan(3_000);
-  expect(median(frames)).toBeLessThan(54);
-});
-
-/** In the page: the 95th percentile of the time between frames while the rows run by. */
-async function scrollFrames(): Promise<number> {
-  const scroller = document.querySelector('.waterfall-scroller')!;
-  const deltas: number[] = [];
-  await new Promise<void>(done => {
-    let last = performance.now();
-    const step = (now: number) => {
-      deltas.push(now - last);
-      last = now;
-      // A page now and then between small steps.
-      scroller.scrollTop += deltas.length % 10 === 0 ? 600 : 24;
-      if (deltas.length < 240) requestAnimationFrame(step);
-      else done();
-    };
-    requestAnimationFrame(step);
-  });
-  const settled = deltas.slice(5).toSorted((a, b) => a - b);
-  return settled[Math.floor(settled.length * 0.95)]!;
 }

@@ -81,7 +81,7 @@ describe('the picture of hops', () => {
   });
 
   it('fills the lane of a peer that sends no spans with what the caller saw', () => {
-    const [shape] = hopPicture([hop({ client: 25, callee: end('bank') })]).shapes;
-    expect(shape!.calleeEnd - shape!.calleeStart).toBe(25);
+    const [shape] = hopPicture([hop({ start: 10, client: 25, callee: end('bank') })]).shapes;
+    expect(shape).toMatchObject({ calleeStart: 10, calleeEnd: 35 });
   });
 });

@@ -63,9 +63,10 @@ export function hopPicture(hops: readonly Hop[]): HopPicture {
     const message = hop.kind === 'message';
     const client = hop.client ?? 0;
     const server = hop.server ?? 0;
-    // A request's network time is there and back; a message waits in the queue after it was sent.
-    const calleeStart =
-      hop.start + (message ? (hop.queue ?? 0) + client : (hop.network ?? Math.max(0, client - server)) / 2);
+    // A request's network time is there and back; a message waits in the queue after it was sent. Of a peer that sends
+    // no spans only the caller's time is known, so it fills that.
+    const way = message ? client + (hop.queue ?? 0) : (hop.network ?? Math.max(0, client - server)) / 2;
+    const calleeStart = hop.start + (hop.server === undefined && !message ? 0 : way);
     const shape = {
       hop,
       from: lane(hop.caller.service),

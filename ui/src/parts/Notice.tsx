@@ -66,13 +66,15 @@ export function Warnings({ items, complete = true }: { items: string[]; complete
   if (items.length === 0 && complete) return null;
   const said = items.length > 0 ? items : ['This answer is not complete yet: the server is still reading its log.'];
   return (
-    <ul className="warnings" role="status">
-      {said.map(text => (
-        <li key={text}>
-          <Icon name="warning" />
-          {text}
-        </li>
-      ))}
-    </ul>
+    <div role="status">
+      <ul className="warnings">
+        {said.map(text => (
+          <li key={text}>
+            <Icon name="warning" />
+            {text}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }

@@ -11,6 +11,7 @@ const RIGHT = 56;
 const TOP = 26;
 const LANE = 50;
 const BAR = 12;
+const NUMBER_ROOM = 24;
 
 export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (hop: Hop) => void }) {
   const host = useRef<HTMLDivElement>(null);
@@ -25,6 +26,7 @@ export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (ho
   const axis = width - LABEL - RIGHT;
   const x = (time: number) => LABEL + (time / picture.end) * axis;
   const y = (lane: number) => TOP + lane * LANE + LANE / 2;
+  const numbered = spacedNumbers(picture.shapes, x);
   const height = TOP + picture.lanes.length * LANE + 6;
   return (
     <figure ref={host} className="hop-diagram">
@@ -72,6 +74,7 @@ export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (ho
             shape={shape}
             x={x}
             y={y}
+            numbered={numbered.has(shape)}
             faded={over !== undefined && over !== place}
             onOver={on => setOver(on ? place : undefined)}
             onOpen={() => onOpen(shape.hop)}
@@ -96,10 +99,27 @@ export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (ho
   );
 }
 
+/** Whose number has room: not before the next bar of the same lane. */
+function spacedNumbers(shapes: readonly HopShape[], x: (time: number) => number): Set<HopShape> {
+  const starts = new Map<number, number[]>();
+  for (const shape of shapes) {
+    const lane = starts.get(shape.to);
+    if (lane) lane.push(x(shape.callerStart));
+    else starts.set(shape.to, [x(shape.callerStart)]);
+  }
+  return new Set(
+    shapes.filter(shape => {
+      const end = x(Math.max(shape.callerEnd, shape.calleeEnd));
+      return !starts.get(shape.to)!.some(start => start > x(shape.callerStart) && start < end + NUMBER_ROOM);
+    }),
+  );
+}
+
 function HopMark({
   shape,
   x,
   y,
+  numbered,
   faded,
   onOver,
   onOpen,
@@ -107,6 +127,7 @@ function HopMark({
   shape: HopShape;
   x: (time: number) => number;
   y: (lane: number) => number;
+  numbered: boolean;
   faded: boolean;
   onOver: (on: boolean) => void;
   onOpen: () => void;
@@ -165,9 +186,11 @@ function HopMark({
         fill={serviceVariable(hop.callee.service)}
         className="hop-bar"
       />
-      <text x={Math.max(back, end) + 5} y={below + 4} className="hop-number">
-        {hop.hop}
-      </text>
+      {numbered && (
+        <text x={Math.max(back, end) + 5} y={below + 4} className="hop-number">
+          {hop.hop}
+        </text>
+      )}
     </g>
   );
 }

@@ -164,7 +164,7 @@ function Notices({
   const names = skewed.slice(0, 3).map(one => `${one.service} by ${formatDuration(Math.abs(one.nano))}`);
   const rest = skewed.length > 3 ? ` and ${skewed.length - 3} more` : '';
   return (
-    <ul className="trace-notices" role="status">
+    <ul className="trace-notices" aria-label="Notices">
       {notices.map(({ icon, words, more }) => (
         <li key={words} title={more}>
           <Icon name={icon} />
