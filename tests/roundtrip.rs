@@ -66,16 +66,11 @@ impl Random {
         AnyValue { value }
     }
 
-    /// 40 levels of lists in maps.
+    /// 40 lists inside each other: what protobuf's own limit of 100 messages leaves room for.
     fn deep(&mut self) -> AnyValue {
         let mut value = self.value(5);
-        for level in 0..40 {
-            value = if level % 2 == 0 {
-                AnyValue { value: Some(Value::ArrayValue(ArrayValue { values: vec![value] })) }
-            } else {
-                let pair = KeyValue { key: "k".into(), value: Some(value), ..Default::default() };
-                AnyValue { value: Some(Value::KvlistValue(KeyValueList { values: vec![pair] })) }
-            };
+        for _ in 0..40 {
+            value = AnyValue { value: Some(Value::ArrayValue(ArrayValue { values: vec![value] })) };
         }
         value
     }
@@ -477,7 +472,9 @@ fn everything_sent_can_be_read_back() {
     println!("seed {seed}");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let mut random = Random { rng: StdRng::seed_from_u64(seed), now: now - 3_600_000_000_000 };
-    let sent = make(&mut random);
+    let mut sent = make(&mut random);
+    // As the encoder put it on the wire: it leaves the sign of a zero out where a field has no presence.
+    sent.metrics = MetricsData::decode(&*sent.metrics.encode_to_vec()).unwrap();
     let mut server = Server::start();
     let exporter = server.exporter();
     let post = |path: &str, body: Vec<u8>| {

@@ -80,13 +80,14 @@ pub(crate) fn open_with(
     dedupe.restore(loaded.hashes);
     dedupe.restore(std::mem::take(&mut recovered.hashes));
 
+    let believed = Believed { wall_at_start: clock.now(), monotonic_at_start: clock.monotonic_nano(), changed: loaded.changed };
     let retention = Retention {
         clock: clock.clone(),
         versions: versions.clone(),
         catalog: catalog.clone(),
         objects: objects.clone(),
         epoch,
-        believed: Believed { wall_at_start: clock.now(), monotonic_at_start: clock.monotonic_nano(), changed: loaded.changed },
+        believed,
         age_nano: i64::try_from(config.retention_hours).unwrap_or(i64::MAX).saturating_mul(NANOS_PER_HOUR),
         disk_budget_percent: config.disk_budget_percent,
     };
@@ -109,6 +110,7 @@ pub(crate) fn open_with(
     let ids = Arc::new(BlockIds::default());
     let merger = Merge {
         clock: clock.clone(),
+        believed,
         versions: versions.clone(),
         catalog: catalog.clone(),
         objects: objects.clone(),
@@ -122,6 +124,7 @@ pub(crate) fn open_with(
     let reserve = Arc::new(Reserve::new(files.clone(), &config.data_dir, config.reserve_bytes));
     let flusher = Flush {
         clock,
+        believed,
         versions: versions.clone(),
         segments: segments.clone(),
         catalog: catalog.clone(),

@@ -120,7 +120,7 @@ fn full_volume() {
     // Until not a byte is left; that the command fails is the point.
     let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", filler.display())).output().expect("dd");
     assert!(!filled.status.success());
-    eventually(Duration::from_secs(5), || {
+    eventually(Duration::from_secs(30), || {
         let errors = load.errors();
         match errors.iter().any(|error| error.contains("the disk is full")) {
             true => Ok(()),
@@ -140,7 +140,7 @@ fn full_volume() {
     assert!(api.get("/api/v1/logs?limit=1")["items"].as_array().is_some_and(|items| !items.is_empty()));
 
     std::fs::remove_file(&filler).expect("it is there");
-    let (_, resumed) = eventually(Duration::from_secs(5), || match load.acknowledged() > refused {
+    let (_, resumed) = eventually(Duration::from_secs(30), || match load.acknowledged() > refused {
         true => Ok(()),
         false => Err(format!("{:?}", load.errors())),
     });

@@ -109,7 +109,8 @@ impl Server {
         };
         command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"]);
         command.arg(self.data_dir()).args(&self.arguments);
-        for name in ["HOPLINE_TOKEN", "HOPLINE_ENDPOINT", "HOPLINE_CONFIG"] {
+        // What a test run is told by its environment is nothing for the server.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HOPLINE_")) {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
@@ -231,6 +232,11 @@ impl Server {
             // A wrapper lets go of its child when it is killed.
             let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a process id");
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("signal");
+            // Only the wrapper is our child: wait until the process has let go of its files.
+            let gone = Instant::now() + Duration::from_secs(10);
+            while std::path::Path::new(&format!("/proc/{}/fd", pid.as_raw_nonzero())).exists() && Instant::now() < gone {
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
         let mut running = self.running.take().expect("it is running");
         running.child.kill().expect("kill");

@@ -13,6 +13,7 @@ use crate::health::Health;
 use crate::objects::ObjectIo;
 use crate::objects::reserve::Reserve;
 use crate::upkeep::ids::BlockIds;
+use crate::upkeep::plan::Believed;
 use crate::version::{TableKey, Versions};
 use crate::wal::Stream;
 use crate::wal::segment::Segments;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) struct Flush {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) believed: Believed,
     pub(crate) versions: Arc<Versions>,
     pub(crate) segments: Arc<Segments>,
     pub(crate) catalog: Arc<dyn Catalog>,
@@ -140,7 +142,7 @@ impl Flush {
             sealed: sealed.clone(),
             hashes: sealing.hashes.iter().filter(|(_, _, received)| *received >= hashes_since).copied().collect(),
             hashes_since,
-            now,
+            now: self.believed.stamp(now, self.clock.monotonic_nano()),
         };
         self.catalog.commit(self.epoch, &commit)?;
         failpoint::hit("seal.committed");

@@ -6,7 +6,7 @@
 //! Memory: rows go from the inputs' row groups to the output's, never a whole window (`block/merge.rs`).
 
 use super::ids::BlockIds;
-use super::plan::{MergePlan, merge};
+use super::plan::{Believed, MergePlan, merge};
 use crate::block::merge::{Input, merge_blocks};
 use crate::block::write::Target;
 use crate::block::{Block, BlockId, BlockMeta};
@@ -43,6 +43,7 @@ pub(crate) enum Rebuilt {
 #[derive(Debug)]
 pub(crate) struct Merge {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) believed: Believed,
     pub(crate) versions: Arc<Versions>,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) objects: Arc<dyn ObjectIo>,
@@ -124,7 +125,7 @@ impl Merge {
             let commit = Commit {
                 add: written.clone(),
                 remove: plan.inputs.clone(),
-                now: self.clock.now(),
+                now: self.believed.stamp(self.clock.now(), self.clock.monotonic_nano()),
                 hashes_since: UnixNanos::MIN,
                 ..Commit::default()
             };

@@ -19,6 +19,11 @@ pub(crate) struct Believed {
 }
 
 impl Believed {
+    /// When a change is said to have been made: a clock that is not believed yet leaves no mark, else the next start would believe it.
+    pub(crate) fn stamp(&self, wall: UnixNanos, monotonic: u64) -> UnixNanos {
+        self.now(wall, monotonic).unwrap_or(self.changed)
+    }
+
     pub(crate) fn now(&self, wall: UnixNanos, monotonic: u64) -> Option<UnixNanos> {
         let elapsed = monotonic.saturating_sub(self.monotonic_at_start);
         let ahead = self.wall_at_start.0.saturating_sub(self.changed.0);
@@ -163,6 +168,9 @@ mod tests {
         assert_eq!(far.now(UnixNanos(years), 5), None);
         assert!(far.now(UnixNanos(years), 6 + NANOS_PER_HOUR as u64).is_some());
         assert!(Believed { changed: UnixNanos(0), ..start }.now(UnixNanos(years), 5).is_some());
+        // What a clock that is not believed does leaves no mark: the next start is as careful.
+        assert_eq!(far.stamp(UnixNanos(years), 5), UnixNanos(1));
+        assert_eq!(start.stamp(UnixNanos(years), 5), UnixNanos(years));
     }
 
     /// L0 blocks merge when their windows ended, oldest first, within the byte limit; L1 blocks when their day ended; L2 never.

@@ -45,7 +45,8 @@ impl Retention {
 
     fn remove(&self, tenant: TenantId, remove: Vec<BlockId>) -> Result<()> {
         tracing::info!("retention removes {} blocks of tenant {}", remove.len(), tenant.0);
-        let commit = Commit { remove: remove.clone(), now: self.clock.now(), ..Commit::default() };
+        let now = self.believed.stamp(self.clock.now(), self.clock.monotonic_nano());
+        let commit = Commit { remove: remove.clone(), now, ..Commit::default() };
         self.catalog.commit(self.epoch, &commit)?;
         failpoint::hit("retention.committed");
         self.versions.replace(tenant, Vec::new(), &remove);

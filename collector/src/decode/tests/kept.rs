@@ -13,8 +13,8 @@ fn object(own: &[(&str, String)], pairs: &[common::KeyValue]) -> String {
         return text;
     }
     if let Some(rest) = text.strip_prefix(r#"{"$pairs":["#) {
-        let own: Vec<String> = own.iter().map(|(key, raw)| format!(r#"["{key}",{raw}]"#)).collect();
-        return format!(r#"{{"$pairs":[{},{rest}"#, own.join(","));
+        let own: Vec<String> = own.iter().map(|(key, raw)| format!(r#""{key}":{raw}"#)).collect();
+        return format!(r#"{{"$pairs":[["$own",{{{}}}],{rest}"#, own.join(","));
     }
     let own: Vec<String> = own.iter().map(|(key, raw)| format!(r#""{key}":{raw}"#)).collect();
     if text == "{}" { format!("{{{}}}", own.join(",")) } else { format!("{{{},{}", own.join(","), &text[1..]) }
