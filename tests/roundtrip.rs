@@ -300,7 +300,7 @@ fn line(resource: &Option<Resource>, schema_urls: (&str, &str), scope: &Option<I
 }
 
 /// Maps are sets of pairs; a missing value is an empty one.
-fn sort(pairs: &mut Vec<KeyValue>) {
+fn sort(pairs: &mut [KeyValue]) {
     for pair in pairs.iter_mut() {
         pair.value = Some(normal(pair.value.take().unwrap_or_default()));
     }

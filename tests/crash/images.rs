@@ -192,6 +192,10 @@ fn each_file_damaged() {
             ("cut", |bytes| bytes.truncate(bytes.len() / 2)),
         ];
         for (way, damage) in ways {
+            // A log file of nothing but zeros is what a stop in the middle of making one leaves: the two cannot be told apart.
+            if way == "zeroed" && name.starts_with("wal") {
+                continue;
+            }
             let what = format!("{} {way}", name.display());
             let mut server = Server::prepare(&[], &SETTINGS);
             copy(&data, &server.data_dir());

@@ -119,7 +119,7 @@ impl Server {
         let (grpc, http) = (bind().await.unwrap(), bind().await.unwrap());
         let collector = Collector::start(config, storage.clone(), Arc::new(auth), SystemClock::new(), grpc, http, None).unwrap();
         let client = || Client::builder(TokioExecutor::new());
-        Self { collector, storage, http1: client().build_http(), http2: client().http2_only(true).build_http(), directory: directory }
+        Self { collector, storage, http1: client().build_http(), http2: client().http2_only(true).build_http(), directory }
     }
 
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {
