@@ -9,6 +9,9 @@
 //! Broken, as prost has it: a varint over 10 bytes or 64 bits, a key over 32 bits, number 0, type 6 or 7, a length beyond the end,
 //! a group that does not end or nests over 100 deep, a known field with another type, text that is not UTF-8.
 //! A singular message that stands twice means both merged: its bytes joined.
+//!
+//! Everything on the way of an ordinary field is inlined by force: handed over in memory, a field's value is loaded wider than it was
+//! stored, and the stalls cost more than the walk itself.
 
 use std::borrow::Cow;
 
@@ -51,7 +54,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field that is no group.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, Malformed> {
         loop {
             if self.rest.is_empty() {
@@ -66,7 +69,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<(u32, u8), Malformed> {
         let key = self.varint()?;
         let number = (key >> 3) as u32;
@@ -76,7 +79,7 @@ impl<'a> Fields<'a> {
         Ok((number, (key & 7) as u8))
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, kind: u8) -> Result<Field<'a>, Malformed> {
         match kind {
             0 => self.varint().map(Field::Varint),
@@ -95,7 +98,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
         match self.rest {
             [first, rest @ ..] if *first < 0x80 => {
@@ -121,13 +124,14 @@ impl<'a> Fields<'a> {
         Err(TRUNCATED)
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(TRUNCATED)?;
         self.rest = rest;
         Ok(*bytes)
     }
 
+    #[cold]
     fn skip_group(&mut self, number: u32) -> Result<(), Malformed> {
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
@@ -146,7 +150,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Field<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -154,12 +158,12 @@ impl<'a> Field<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed::new("protobuf: a text is not UTF-8"))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(self) -> Result<u64, Malformed> {
         match self {
             Self::Varint(value) => Ok(value),
@@ -167,7 +171,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fixed64(self) -> Result<u64, Malformed> {
         match self {
             Self::Fixed64(value) => Ok(value),
@@ -175,7 +179,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fixed32(self) -> Result<u32, Malformed> {
         match self {
             Self::Fixed32(value) => Ok(value),
