@@ -8,6 +8,7 @@ import { ServiceName } from '../../../parts/Chip';
 import { Empty, Failed, Loading, Warnings } from '../../../parts/Notice';
 import { HopDiagram } from './HopDiagram';
 import { useHops } from './useTraceData';
+import './hops.css';
 
 /** As many as a picture or a table can show. */
 const DRAWN_MAX = 60;

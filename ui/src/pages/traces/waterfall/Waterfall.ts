@@ -15,6 +15,7 @@ import {
   startOf,
   type Trace,
   type TraceLog,
+  type Usual,
 } from '../../../model/trace';
 import { nextOf } from '../../../model/traceFind';
 import { type Fold, findSpanRow, fold, RowKind, reveal, startsFold, visibleRows } from '../../../model/traceRows';
@@ -39,6 +40,8 @@ export interface WaterfallOptions {
   segments: readonly Segment[];
   /** Moments of span events by row, as far as they are known. */
   events: ReadonlyMap<number, readonly number[]>;
+  /** What such spans usually take, by row; empty until it is known, or when it is not shown. */
+  usual: ReadonlyMap<number, Usual>;
   /** Only these rows. */
   keep: Uint8Array | undefined;
   /** The rest is dimmed. */
@@ -100,6 +103,7 @@ export class Waterfall {
       folds: first => this.foldOf(first),
       critical: undefined,
       after: segment => this.nextSegment.get(segment),
+      usual: options.usual,
       matches: undefined,
       adjusted: options.adjusted,
       view: this.whole,
@@ -251,6 +255,7 @@ export class Waterfall {
     const { scene } = this;
     scene.adjusted = options.adjusted;
     scene.matches = options.matches;
+    scene.usual = options.usual;
     scene.logs = options.showLogs ? options.logs : [];
     const withLogs = options.showLogs ? new Set(options.logs.map(log => log.row)) : undefined;
     const { trace } = scene;
