@@ -214,7 +214,7 @@ export function TraceView({ trace }: { trace: Trace }) {
               }}
             />
           </div>
-          {tab === 'hops' && <HopsTab trace={trace} index={index} onSpan={show} />}
+          {tab === 'hops' && <HopsTab trace={trace} index={index} why={why} onSpan={show} />}
           {tab === 'flame' && <FlameTab trace={trace} index={index} onSpan={openSpan} onFind={toFind} />}
           {tab === 'logs' && <LogsTab trace={trace} logs={logs} asked={asked} onSpan={show} />}
           {tab === 'spans' && <SpansTab trace={trace} onFind={toFind} onSpan={show} />}
