@@ -14,10 +14,31 @@ interface Asked {
   stop: AbortController;
 }
 
-let asked: Asked | undefined;
+declare global {
+  interface Window {
+    /** Left by public/early.js, which runs before any of this is here. */
+    hoplineEarly?: { id: string; answer: Promise<Response> };
+  }
+}
 
-const ask = (id: string, signal: AbortSignal) =>
-  getBytes(`/api/v1/traces/${encodeURIComponent(id)}`, ARROW, { view: 'tree' }, signal);
+let asked: Asked | undefined = left();
+
+/** What public/early.js asked for. An answer that is an error is asked for again, so that it is told like any other. */
+function left(): Asked | undefined {
+  const early = typeof window === 'undefined' ? undefined : window.hoplineEarly;
+  if (!early) return undefined;
+  const stop = new AbortController();
+  const bytes = early.answer.then(
+    answer => (answer.ok ? answer.arrayBuffer() : ask(early.id, stop.signal)),
+    () => ask(early.id, stop.signal),
+  );
+  bytes.catch(() => undefined);
+  return { id: early.id, at: Date.now(), bytes, stop };
+}
+
+function ask(id: string, signal: AbortSignal): Promise<ArrayBuffer> {
+  return getBytes(`/api/v1/traces/${encodeURIComponent(id)}`, ARROW, { view: 'tree' }, signal);
+}
 
 /** Only the last one asked for is kept: the pointer runs over many links. */
 export function askTree(id: string): void {
