@@ -2,7 +2,7 @@
 // A file of its own, since the page's policy allows no script inside it, and small, so that it runs first.
 (() => {
   const base = new URL('.', document.currentScript.src).pathname;
-  const id = /\/trace\/([0-9a-f]{32})$/.exec(location.pathname)?.[1];
+  const id = /\/traces?\/([0-9a-f]{32})$/.exec(location.pathname)?.[1];
   if (!id) return;
   const answer = fetch(`${base}api/v1/traces/${id}?view=tree`, {
     headers: { accept: 'application/vnd.apache.arrow.stream' },

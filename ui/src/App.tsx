@@ -1,7 +1,14 @@
 // The one table of routes. Every page is loaded when it is first opened.
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, RouterProvider } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  RouterProvider,
+  redirect,
+} from '@tanstack/react-router';
 import { ApiError } from './api/client';
 import { askTree } from './api/early';
 import { Broken, NotFound } from './shell/Broken';
@@ -45,6 +52,14 @@ const trace = createRoute({
   },
   component: lazyRouteComponent(() => import('./pages/traces/TracePage'), 'TracePage'),
 });
+/** As the command line and the API name it. */
+const traceAlias = createRoute({
+  getParentRoute: () => root,
+  path: '/traces/$id',
+  beforeLoad: ({ params, search }) => {
+    throw redirect({ to: '/trace/$id', params, search, replace: true });
+  },
+});
 const compare = createRoute({
   getParentRoute: () => root,
   path: '/trace/$id/compare/$other',
@@ -82,7 +97,7 @@ const settings = createRoute({
 });
 
 const router = createRouter({
-  routeTree: root.addChildren([home, traces, trace, compare, logs, services, service, map, sql, settings]),
+  routeTree: root.addChildren([home, traces, trace, traceAlias, compare, logs, services, service, map, sql, settings]),
   parseSearch: text => readSearch(text),
   stringifySearch: writeSearch,
   defaultPreload: 'intent',

@@ -10,6 +10,8 @@ import { formatDelta } from './delta';
 /** More than anybody reads; the API has the rest. */
 const ROWS_MAX = 1_000;
 const INDENT_MAX = 12;
+/** The longest bar, in percent of the cell: its figure stands beside it. */
+const BAR_MAX = 32;
 
 const CHANGES: Record<Step['change'], string> = {
   same: '',
@@ -37,7 +39,7 @@ export function CompareTable({ steps, a, b }: { steps: readonly Step[]; a: strin
         <tbody>
           {steps.slice(0, ROWS_MAX).map((step, place) => {
             const delta = selfDelta(step);
-            const width = (Math.abs(delta) / largest) * 50;
+            const width = (Math.abs(delta) / largest) * BAR_MAX;
             return (
               <tr key={place} data-change={step.change}>
                 <td>
@@ -67,7 +69,6 @@ export function CompareTable({ steps, a, b }: { steps: readonly Step[]; a: strin
                       style={
                         delta > 0 ? { left: `calc(50% + ${width}% + 6px)` } : { right: `calc(50% + ${width}% + 6px)` }
                       }
-                      data-inside={width > 34}
                     >
                       {delta === 0 ? '' : formatDelta(delta)}
                     </span>
@@ -102,7 +103,7 @@ function Took({ side, id, step }: { side: Side | undefined; id: string; step: St
           to="/trace/$id"
           params={{ id }}
           search={{ find: operationQuery(step.service, step.name) } as never}
-          className={side.errors > 0 ? 'plain-link error-text' : 'plain-link'}
+          className={side.errors > 0 ? 'plain error-text' : 'plain'}
         >
           {formatDuration(side.nano)}
         </Link>

@@ -1,6 +1,6 @@
 // Where the time went, added up by path: wide is expensive, in itself or below.
 
-import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { formatDuration, formatShare, formatWhole, plural } from '../../../model/format';
 import { type SpanIndex, type Trace, text } from '../../../model/trace';
 import { operationQuery } from '../../../model/traceFind';
@@ -94,7 +94,7 @@ function FlameCanvas({ trace, flame, top, whole, onZoom, onSpan }: Part & { onSp
   useLayoutEffect(() => onResize(canvas.current!, () => setWidth(canvas.current!.clientWidth)), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what the tokens are.
   const palette = useMemo(() => (width > 0 ? readPalette(canvas.current!.parentElement!) : undefined), [theme, width]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const pen = palette && prepare(canvas.current!);
     if (!pen) return;
     paintFlame(pen.context, {

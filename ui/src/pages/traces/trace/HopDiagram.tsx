@@ -6,12 +6,13 @@ import { formatDuration } from '../../../model/format';
 import { type Hop, type HopShape, hopPicture, hopTime } from '../../../model/traceHops';
 import { ticks } from '../waterfall/ruler';
 
-const LABEL = 176;
+const LABEL = 184;
 const RIGHT = 56;
 const TOP = 26;
 const LANE = 46;
 const BAR = 18;
 const NUMBER_ROOM = 24;
+const LANE_LETTERS_MAX = 19;
 /** A bar of this width has room for its number, of that for the operation too. */
 const INSIDE_MIN = 22;
 const WORDS_MIN = 96;
@@ -86,7 +87,7 @@ export function HopDiagram({
             <line x1={LABEL} x2={width} y1={y(place)} y2={y(place)} className="hop-lane" />
             <rect x={12} y={y(place) - 5} width={10} height={10} rx={3} fill={serviceVariable(lane)} />
             <text x={30} y={y(place) + 4} className="hop-service">
-              {lane.length > 20 ? `${lane.slice(0, 19)}…` : lane}
+              {lane.length > LANE_LETTERS_MAX ? `${lane.slice(0, LANE_LETTERS_MAX - 1)}…` : lane}
             </text>
           </g>
         ))}
@@ -170,6 +171,10 @@ function HopMark({
   const end = Math.max(x(shape.calleeEnd), to + 3);
   const back = x(shape.callerEnd);
   const below = y(shape.to);
+  // From the edge of one bar to the edge of the other.
+  const down = shape.to >= shape.from ? 1 : -1;
+  const out = y(shape.from) + (down * BAR) / 2;
+  const into = below - (down * BAR) / 2;
   const message = hop.kind === 'message';
   const gap = message ? hop.queue : hop.network;
   const gaps: [number, number][] = message
@@ -191,9 +196,9 @@ function HopMark({
       <title>
         {`${hop.hop}. ${hop.caller.service} → ${hop.callee.service} ${hop.callee.operation ?? hop.caller.operation ?? ''}\n${formatDuration(hopTime(hop))}${gap ? `, ${message ? 'queue' : 'network'} ${formatDuration(gap)}` : ''}`}
       </title>
-      <path d={`M${from} ${y(shape.from)} L${to} ${below}`} className="hop-way" markerEnd="url(#hop-arrow)" />
+      <path d={`M${from} ${out} L${to} ${into}`} className="hop-way" markerEnd="url(#hop-arrow)" />
       {!message && hop.client !== undefined && (
-        <path d={`M${end} ${below} L${Math.max(back, end)} ${y(shape.from)}`} className="hop-way back" />
+        <path d={`M${end} ${into} L${Math.max(back, end)} ${out}`} className="hop-way back" />
       )}
       {gaps.map(
         ([left, right], place) =>

@@ -58,11 +58,13 @@ function Story({ picture, here }: { picture: StoryPicture; here: string }) {
           <th className="num">Spans</th>
           <th className="num">Took</th>
           <th className="story-axis" aria-label="When">
-            {axis.map(tick => (
-              <span key={tick.at} style={{ left: `${share(tick.at)}%` }} aria-hidden="true">
-                {tick.label}
-              </span>
-            ))}
+            <div>
+              {axis.map(tick => (
+                <span key={tick.at} style={{ left: `${share(tick.at)}%` }} aria-hidden="true">
+                  {tick.label}
+                </span>
+              ))}
+            </div>
           </th>
         </tr>
       </thead>
@@ -70,7 +72,7 @@ function Story({ picture, here }: { picture: StoryPicture; here: string }) {
         {picture.lines.map((line, place) => {
           const { trace, by } = line.chapter;
           return (
-            <tr key={trace.id} aria-current={trace.id === here ? 'true' : undefined} style={{ height: ROW }}>
+            <tr key={trace.id} aria-current={trace.id === here ? 'true' : undefined}>
               <td>
                 <div className="story-name">
                   <ServiceName name={trace.service} failed={trace.errors > 0} />
@@ -90,16 +92,29 @@ function Story({ picture, here }: { picture: StoryPicture; here: string }) {
               <td className="num">{formatWhole(trace.spans)}</td>
               <td className={trace.failed ? 'num error-text' : 'num'}>{formatDuration(trace.duration)}</td>
               <td className="story-when">
-                <Way line={line} place={place} lines={picture.lines} share={share} />
-                <i
-                  className="story-bar"
-                  data-failed={trace.failed}
-                  style={{
-                    left: `${share(line.start)}%`,
-                    width: `max(3px, ${share(line.end - line.start)}%)`,
-                    background: serviceVariable(trace.service),
-                  }}
-                />
+                <div style={{ height: ROW }}>
+                  {picture.lines.map(
+                    (other, at) =>
+                      earlier(other, at) === place && (
+                        <Way
+                          key={other.chapter.trace.id}
+                          end={line.end}
+                          start={laterOf(picture, other, at).start}
+                          rows={Math.abs(at - other.other)}
+                          share={share}
+                        />
+                      ),
+                  )}
+                  <i
+                    className="story-bar"
+                    data-failed={trace.failed}
+                    style={{
+                      left: `${share(line.start)}%`,
+                      width: `max(3px, ${share(line.end - line.start)}%)`,
+                      background: serviceVariable(trace.service),
+                    }}
+                  />
+                </div>
               </td>
             </tr>
           );
@@ -115,33 +130,27 @@ function reason(picture: StoryPicture, line: StoryLine): string {
   return ` ${line.chapter.to?.trace === line.chapter.trace.id ? 'from' : 'to'} ${other.service} ${other.name}`;
 }
 
-/** From the bar of the other trace down, or up, to where this one starts. */
+/** Of the two ends of a link, the line that began first; −1 where the other end is not known. */
+const earlier = (line: StoryLine, at: number) => (line.other < 0 ? -1 : Math.min(at, line.other));
+
+const laterOf = (picture: StoryPicture, line: StoryLine, at: number) => picture.lines[Math.max(at, line.other)]!;
+
+/** From the end of the earlier trace along its line, while nobody worked on it, and down to where the later one begins. */
 function Way({
-  line,
-  place,
-  lines,
+  end,
+  start,
+  rows,
   share,
 }: {
-  line: StoryLine;
-  place: number;
-  lines: readonly StoryLine[];
+  end: number;
+  start: number;
+  rows: number;
   share: (time: number) => number;
 }) {
-  const other = lines[line.other];
-  if (!other) return null;
-  const rows = Math.abs(place - line.other);
-  const up = line.other < place;
-  const later = up ? line : other;
-  const waited = later.start - (up ? other : line).end;
   return (
     <>
-      <i
-        className="story-way"
-        style={{ left: `${share(later.start)}%`, height: rows * ROW, [up ? 'bottom' : 'top']: '50%' }}
-      />
-      {up && waited > 0 && (
-        <i className="story-gap" style={{ left: `${share(other.end)}%`, width: `${share(waited)}%` }} />
-      )}
+      {start > end && <i className="story-gap" style={{ left: `${share(end)}%`, width: `${share(start - end)}%` }} />}
+      <i className="story-way" style={{ left: `${share(start)}%`, height: rows * ROW - 7 }} />
     </>
   );
 }

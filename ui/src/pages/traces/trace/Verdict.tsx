@@ -2,7 +2,7 @@
 
 import type { WhyWire } from '../../../api/traceWire';
 import { serviceVariable } from '../../../model/colour';
-import { formatDuration, formatShare, formatWhole, plural } from '../../../model/format';
+import { formatDuration, formatWhole, plural } from '../../../model/format';
 import { Icon, type IconName } from '../../../parts/Icon';
 import './verdict.css';
 
@@ -29,7 +29,8 @@ export function Verdict({
 }) {
   const sign = SIGNS[why.verdict] ?? SIGNS.too_few;
   const facts: string[] = [];
-  if (why.compared_with) facts.push(`compared with ${plural(why.compared_with, 'request')} of the same kind`);
+  if (why.compared_with && !why.headline.includes(` ${why.compared_with} `))
+    facts.push(`compared with ${plural(why.compared_with, 'request')} of the same kind`);
   // The headline names it when it is what the verdict hangs on.
   if (why.first_seen && !why.headline.includes(why.first_seen.version))
     facts.push(`first seen with ${why.first_seen.service} ${why.first_seen.version}`);
@@ -49,8 +50,8 @@ export function Verdict({
               {part}
             </span>
           ))}
+          {facts.length > 0 && <span className="muted"> · {facts.join(' · ')}</span>}
         </p>
-        {facts.length > 0 && <p className="muted">{facts.join(' · ')}</p>}
       </div>
       {cause && (
         <button type="button" className="button" onClick={() => onSpanId(cause.span_id)}>
@@ -86,7 +87,7 @@ function Excess({ why, onHop }: { why: WhyWire; onHop: (excess: { callee: string
               style={{ ['--part' as string]: serviceVariable(one.callee) }}
               onClick={() => onHop(one)}
             >
-              <strong>{formatShare(one.share, 1)}</strong> <span>{where(one)}</span>
+              <strong>{percent(one.share)}</strong> <span>{where(one)}</span>
             </button>
           </li>
         ))}
@@ -95,6 +96,9 @@ function Excess({ why, onHop }: { why: WhyWire; onHop: (excess: { callee: string
     </div>
   );
 }
+
+/** Whole percents, as the headline has them. */
+const percent = (share: number) => `${Math.round(share * 100)} %`;
 
 const where = (one: { caller: string; callee: string }) =>
   one.caller ? `${one.caller} → ${one.callee}` : `${one.callee} itself`;

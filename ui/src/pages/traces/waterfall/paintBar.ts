@@ -190,12 +190,7 @@ function paintDuration(pen: Pen, scene: Scene, span: number, left: number, right
   if (marks & Mark.missing) return;
   const unfinished = (marks & Mark.inProgress) !== 0;
   const duration = formatDuration(trace.duration[span]!);
-  const usual = scene.usual.get(span);
-  const words = unfinished
-    ? `in progress, ≥ ${duration}`
-    : usual && isUnusual(trace.duration[span]!, usual.nano)
-      ? `${duration}, usually ${formatDuration(usual.nano)}`
-      : duration;
+  const words = unfinished ? `in progress, ≥ ${duration}` : withUsual(pen, scene, span, duration, right);
   const ink = trace.failed[span] ? palette.colour.error : palette.colour.muted;
   let end = besides(pen, scene, words, ink, left, unfinished ? Math.max(right, left + 40) : right, y);
   if (marks & Mark.firstCause) {
@@ -212,6 +207,15 @@ function paintDuration(pen: Pen, scene: Scene, span: number, left: number, right
   }
   if (marks & Mark.orphan)
     chip(pen, scene, 'parent missing', end + 7, y, palette.colour.muted, palette.colour.sunken, palette.colour.line);
+}
+
+/** The duration, and the usual where it is another one and has room. */
+function withUsual(pen: Pen, scene: Scene, span: number, duration: string, right: number): string {
+  const usual = scene.usual.get(span);
+  if (!usual || !isUnusual(scene.trace.duration[span]!, usual.nano)) return duration;
+  const words = `${duration}, usually ${formatDuration(usual.nano)}`;
+  pen.font = fontOf(scene, 11);
+  return right + 6 + measured(pen, words) <= scene.width - 4 ? words : duration;
 }
 
 function besides(pen: Pen, scene: Scene, words: string, ink: string, left: number, right: number, y: number): number {
