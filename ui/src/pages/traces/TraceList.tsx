@@ -135,10 +135,11 @@ export function TraceList({
                   {trace.errors > 0 ? formatWhole(trace.errors) : '0'}
                 </span>
                 <span role="cell" className="trace-duration">
+                  {/* Square roots keep fast traces visible beside slow ones. */}
                   <span className="duration-bar" aria-hidden="true">
                     <i
                       data-failed={trace.errors > 0 || undefined}
-                      style={{ width: `${Math.max(1, (trace.duration / longest) * 100)}%` }}
+                      style={{ width: `${Math.max(1, Math.sqrt(trace.duration / longest) * 100)}%` }}
                     />
                   </span>
                   <span className="num">{formatDuration(trace.duration)}</span>

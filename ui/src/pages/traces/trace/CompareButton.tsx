@@ -8,15 +8,14 @@ import { formatDuration } from '../../../model/format';
 import { formatInstant, HOUR, writeInstant } from '../../../model/time';
 import type { Trace } from '../../../model/trace';
 import { traceIdIn } from '../../../model/traceId';
-import type { TraceSummary } from '../../../model/types';
 import { Icon } from '../../../parts/Icon';
 import { Popover } from '../../../parts/Popover';
 import { usePreferences } from '../../../state/preferences';
 import { useVisits } from '../../../state/visited';
+import { offer } from './compareOffer';
 import './compare-picker.css';
 
 const ASKED = 50;
-const OFFERED = 6;
 const VISITS_OFFERED = 4;
 
 export function CompareButton({ trace, usual }: { trace: Trace; usual: number | undefined }) {
@@ -120,21 +119,3 @@ function Picker({ trace, usual, onDone }: { trace: Trace; usual: number | undefi
 }
 
 const quoted = (value: string) => `"${value.replaceAll('"', '\\"')}"`;
-
-/** The one nearest to the usual first, then the newest, without this one. */
-function offer(items: readonly TraceSummary[], id: string, usual: number | undefined) {
-  const others = items.filter(item => item.id !== id);
-  const sound = others.filter(item => !item.failed);
-  const sorted = (sound.length > 0 ? sound : others).map(item => item.duration).sort((a, b) => a - b);
-  const middle = usual ?? sorted[Math.floor(sorted.length / 2)];
-  if (middle === undefined) return [];
-  const off = (item: TraceSummary) => Math.abs(item.duration - middle);
-  const typical = (sound.length > 0 ? sound : others).reduce((best, item) => (off(item) < off(best) ? item : best));
-  return [
-    { item: typical, note: 'as usual' },
-    ...others
-      .filter(item => item !== typical)
-      .slice(0, OFFERED - 1)
-      .map(item => ({ item, note: '' })),
-  ];
-}

@@ -128,7 +128,7 @@ function FlameCanvas({ trace, flame, top, whole, onZoom, onSpan }: Part & { onSp
   };
   const said = hovered >= 0 ? hovered : active;
   return (
-    <figure className="flame">
+    <div className="flame">
       <div
         className="flame-picture"
         role="group"
@@ -154,7 +154,7 @@ function FlameCanvas({ trace, flame, top, whole, onZoom, onSpan }: Part & { onSp
           }}
         />
       </div>
-      <figcaption className="flame-said" role="status">
+      <div className="flame-said" role="status">
         {said < 0 ? (
           <span className="muted">
             A bar is as wide as the time its spans and all below them spent in themselves; the line at its foot is its
@@ -175,8 +175,8 @@ function FlameCanvas({ trace, flame, top, whole, onZoom, onSpan }: Part & { onSp
             </span>
           </>
         )}
-      </figcaption>
-    </figure>
+      </div>
+    </div>
   );
 }
 
