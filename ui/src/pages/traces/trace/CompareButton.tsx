@@ -82,7 +82,7 @@ function Picker({ trace, usual, onDone }: { trace: Trace; usual: number | undefi
           {id === trace.id ? 'That is this trace.' : id ? 'Enter compares with it.' : 'A trace id has 32 hex digits.'}
         </p>
       )}
-      <h3>Same kind of request</h3>
+      <h2>Same kind of request</h2>
       {offered.length === 0 ? (
         <p className="muted">{alike.isPending ? 'Looking…' : 'None within six hours before.'}</p>
       ) : (
@@ -101,7 +101,7 @@ function Picker({ trace, usual, onDone }: { trace: Trace; usual: number | undefi
       )}
       {opened.length > 0 && (
         <>
-          <h3>Opened before</h3>
+          <h2>Opened before</h2>
           <ul className="menu">
             {opened.map(visit => (
               <li key={visit.id}>

@@ -57,7 +57,8 @@ function Story({ picture, here }: { picture: StoryPicture; here: string }) {
           <th>Started</th>
           <th className="num">Spans</th>
           <th className="num">Took</th>
-          <th className="story-axis" aria-label="When">
+          <th className="story-axis">
+            <span className="visually-hidden">When</span>
             <div>
               {axis.map(tick => (
                 <span key={tick.at} style={{ left: `${share(tick.at)}%` }} aria-hidden="true">
