@@ -40,7 +40,7 @@ export function Questions() {
     { key: 'elapsed', head: 'Since', num: true, cell: row => formatDuration(row.elapsed_nano) },
     {
       key: 'stop',
-      head: '',
+      head: 'Action',
       num: true,
       cell: row => (
         <button
