@@ -175,6 +175,31 @@ test('compare: with one as usual by mouse, with a pasted id by keyboard', async 
   await expect(page.getByText('One of the two traces is not there')).toBeVisible();
 });
 
+test('compare: two of the list, by key and by mouse', async ({ page }) => {
+  await page.goto(`${server.url}/traces?q=root.name:"POST /checkout"`);
+  const rows = page
+    .getByRole('table', { name: 'Traces' })
+    .getByRole('row')
+    .filter({ has: page.getByRole('link') });
+  await expect(rows.nth(2)).toBeVisible();
+  await page.keyboard.press('j');
+  await page.keyboard.press('c');
+  await expect(page.getByText('choose the one to compare it with')).toBeVisible();
+  await expectAccessible(page, 'one picked for comparing');
+  await page.keyboard.press('j');
+  await page.keyboard.press('c');
+  await expect(page).toHaveURL(/\/trace\/[0-9a-f]{32}\/compare\/[0-9a-f]{32}$/);
+  await page.goBack();
+  await rows.nth(0).hover();
+  await rows.nth(0).getByRole('button', { name: 'Compare this one' }).click();
+  await page.keyboard.press('Escape');
+  await expect(page.getByText('choose the one to compare it with')).toBeHidden();
+  await rows.nth(0).getByRole('button', { name: 'Compare this one' }).click();
+  await rows.nth(2).hover();
+  await rows.nth(2).getByRole('button', { name: 'Compare with this one' }).click();
+  await expect(page.getByRole('heading', { name: 'Compare' })).toBeVisible();
+});
+
 test('v goes through the views', async ({ page }) => {
   await page.goto(`${server.url}/trace/${usual}`);
   await expectWaterfall(page);
