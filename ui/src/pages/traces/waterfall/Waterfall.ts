@@ -7,12 +7,10 @@
  */
 
 import {
-  ancestors,
   type Extent,
   extent,
   type Segment,
   SpanIndex,
-  startOf,
   type Trace,
   type TraceLog,
   type Usual,
@@ -25,6 +23,7 @@ import { gridKey, type WaterfallCommand } from './keys';
 import { Layers } from './layers';
 import { minimapPixels } from './minimap';
 import { Mirror } from './mirror';
+import { childRow, parentRow, rowOf, spanAbove, stretchOf } from './moves';
 import { paintRows } from './paint';
 import { paintMinimap, paintRuler } from './paintTop';
 import { minimapColours, readPalette } from './palette';
@@ -233,7 +232,7 @@ export class Waterfall {
   /** Goes to the next of these spans after the active one; false when there is none. */
   goTo(spans: Int32Array, step: 1 | -1): boolean {
     const shown = this.options.keep ? spans.filter(span => this.options.keep![span]) : spans;
-    const span = nextOf(shown, this.nearestSpan(), step);
+    const span = nextOf(shown, spanAbove(this.scene.rows, this.scene.active), step);
     if (span < 0) return false;
     this.select(span, { center: true });
     return true;
@@ -277,28 +276,13 @@ export class Waterfall {
       keep: this.options.keep,
       logs: this.options.showLogs ? this.options.logs : undefined,
     });
-    scene.active = this.placeOf(kind, ref);
+    scene.active = rowOf(scene.rows, scene.trace, kind, ref);
     scene.hovered = -1;
     stage.setRows(scene.rows.length);
     if (onScreen && scene.active >= 0) stage.top = scene.active * ROW_HEIGHT - offset;
     this.dirtyTop = true;
     this.request();
     this.settleSoon();
-  }
-
-  private placeOf(kind: number, ref: number): number {
-    const { rows, trace } = this.scene;
-    if (kind < 0) return -1;
-    if (kind === RowKind.span) {
-      // Hidden now: the nearest ancestor that is not takes its place.
-      const found = findSpanRow(rows, ref);
-      if (found >= 0) return found;
-      return ancestors(trace, ref).reduce((last, span) => Math.max(last, findSpanRow(rows, span)), -1);
-    }
-    for (let index = 0; index < rows.length; index++) {
-      if (rows.kind[index] === kind && rows.ref[index] === ref) return index;
-    }
-    return -1;
   }
 
   private activate(index: number, how: { quiet?: boolean; scroll?: boolean; center?: boolean } = {}): void {
@@ -310,13 +294,6 @@ export class Waterfall {
     this.mirror.move(scene);
     this.request();
     if (!how.quiet) this.events.onSelect(this.activeSpan());
-  }
-
-  /** The span of the active row, or the one it belongs to; −1 before the first. */
-  private nearestSpan(): number {
-    const { rows, active } = this.scene;
-    for (let index = active; index >= 0; index--) if (rows.kind[index] !== RowKind.log) return rows.ref[index]!;
-    return -1;
   }
 
   private toggle(index: number, open?: boolean): boolean {
@@ -333,17 +310,11 @@ export class Waterfall {
 
   private openOrChild(): void {
     const { active, rows } = this.scene;
-    if (active < 0 || this.toggle(active, true)) return;
-    if (active + 1 < rows.length && rows.level[active + 1]! > rows.level[active]!) this.activate(active + 1);
+    if (active >= 0 && !this.toggle(active, true)) this.activate(childRow(rows, active));
   }
 
   private toParent(): void {
-    const { active, rows } = this.scene;
-    for (let index = active - 1; index >= 0; index--) {
-      if (rows.level[index]! >= rows.level[active]!) continue;
-      this.activate(index);
-      return;
-    }
+    this.activate(parentRow(this.scene.rows, this.scene.active));
   }
 
   private setSubtree(span: number, close: boolean): void {
@@ -368,15 +339,9 @@ export class Waterfall {
   }
 
   private zoomToActive(): void {
-    const { active, rows, trace } = this.scene;
-    if (active < 0) return;
-    const ref = rows.ref[active]!;
-    if (rows.kind[active] === RowKind.fold) {
-      const sum = this.scene.folds(ref);
-      this.setView(around(sum.from, sum.to - sum.from, this.whole));
-    } else if (rows.kind[active] === RowKind.span) {
-      this.setView(around(startOf(trace, ref, this.options.adjusted), trace.duration[ref]!, this.whole));
-    }
+    const { active, rows, trace, folds } = this.scene;
+    const stretch = active < 0 ? undefined : stretchOf(rows, trace, active, this.options.adjusted, folds);
+    if (stretch) this.setView(around(stretch.from, stretch.to - stretch.from, this.whole));
   }
 
   // Hearing
