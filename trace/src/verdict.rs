@@ -4,6 +4,7 @@
 //! from these; nothing is guessed from names.
 
 mod excess;
+mod ledger;
 mod missing;
 mod say;
 #[cfg(test)]
@@ -69,6 +70,8 @@ pub struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alike: Option<u64>,
     pub missing_hops: Vec<MissingHop>,
+    /// What the calls of the ledger usually take; at most the 1,000 longest.
+    pub usual: Vec<UsualCall>,
     pub warnings: Vec<String>,
 }
 
@@ -121,6 +124,20 @@ pub struct MissingHop {
     pub usual_share: f64,
 }
 
+/// What calls like this one usually take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UsualCall {
+    /// As numbered in the ledger.
+    pub hop: u32,
+    /// The span whose duration compares: the caller's that waited, or the callee's where no span waited.
+    #[serde(serialize_with = "text")]
+    pub span_id: SpanId,
+    /// The median.
+    pub nano: i64,
+    /// Of how many calls.
+    pub count: u64,
+}
+
 fn text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
@@ -131,6 +148,9 @@ impl Verdict {
     pub fn renumber(&mut self, trace: &Trace, analysis: &Analysis, number: impl Fn(u32) -> u32) {
         for excess in self.excess.iter_mut().filter(|excess| excess.hop > 0) {
             excess.hop = number(excess.hop);
+        }
+        for call in &mut self.usual {
+            call.hop = number(call.hop);
         }
         if let Some(cause) = &mut self.first_cause {
             cause.hop = cause.hop.map(&number);
@@ -189,6 +209,7 @@ pub fn verdict(trace: &Trace, analysis: &Analysis, usual: &Usual) -> Verdict {
         excess,
         first_cause,
         missing_hops: if compared_with < COUNT_MIN { Vec::new() } else { missing::missing_hops(trace, analysis, usual) },
+        usual: ledger::usual_calls(trace, analysis, usual),
         warnings: analysis.defects.iter().map(ToString::to_string).collect(),
     };
     verdict.headline = say::headline(trace, span, &verdict);
@@ -290,6 +311,7 @@ fn empty() -> Verdict {
         first_seen: None,
         alike: None,
         missing_hops: Vec::new(),
+        usual: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -126,6 +126,33 @@ const edges = [
   p99_nano: 2e8,
 }));
 
+/** Where the bytes would go. */
+function sizes(now: number) {
+  const dataset = (name: string, rows: number, perRow: number, index: number) => ({
+    dataset: name,
+    blocks: 14,
+    rows,
+    bytes: rows * perRow,
+    index_bytes: Math.round(rows * perRow * index),
+    bytes_per_row: perRow,
+    oldest: time(now - 6 * 86_400_000),
+    newest: time(now),
+  });
+  const datasets = [dataset('spans', 1_204_000, 44, 0.07), dataset('logs', 830_000, 56, 0.41)];
+  return {
+    bytes: datasets.reduce((sum, one) => sum + one.bytes, 0),
+    datasets,
+    services: SERVICES.map((service, i) => ({ service, dataset: 'spans', rows: 400_000 >> i, bytes: 17_600_000 >> i })),
+    attributes: ['http.request.header.user_agent', 'db.query.text', 'shop.order.id'].map((attribute, i) => ({
+      dataset: 'spans',
+      attribute,
+      bytes: 6_200_000 >> i,
+      percent: 11 >> i,
+    })),
+    advice: ['http.request.header.user_agent of spans takes 6 % of all bytes: drop it where it is not searched for'],
+  };
+}
+
 export function answer(path: string, params: URLSearchParams, now: number): Answer {
   const at = path.replace('/api/v1', '');
   const empty = params.get('q')?.includes('nothing');
@@ -141,6 +168,7 @@ export function answer(path: string, params: URLSearchParams, now: number): Answ
       newest: process.env.EMPTY
         ? { spans: null, logs: null, metrics: null }
         : { spans: time(now), logs: time(now), metrics: null },
+      sizes: sizes(now),
       storage: { block_rows: 120_000, live_rows: 29_734, block_bytes: 6_100_000, wal_bytes: 1_200_000 },
       ingest: {
         accepted: process.env.EMPTY ? { spans: 0, logs: 0, metrics: 0 } : counts,
@@ -174,6 +202,25 @@ export function answer(path: string, params: URLSearchParams, now: number): Answ
       },
       auth: { token_needed: false },
     };
+  }
+  if (at === '/queries') {
+    const running = [
+      ['/api/v1/sql', 'select service_name, count(*) from spans group by 1', 'working', 48, 31],
+      ['/api/v1/traces', 'service:checkout duration:>500ms', 'waiting', 0, 0],
+    ] as const;
+    return list(
+      running.map(([path, asked, state, parts, done], i) => ({
+        id: `q-${i}`,
+        path,
+        asked,
+        state,
+        started: time(now - 2_400),
+        elapsed_nano: 2_400_000_000 / (i + 1),
+        parts,
+        parts_done: done,
+        rows_scanned: done * 32_768,
+      })),
+    );
   }
   if (at === '/test-trace') return { trace_id: hex(rnd, 32) };
   if (at === '/traces') return empty ? list([]) : list(traces(now, 60), 4_312);

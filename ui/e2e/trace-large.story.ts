@@ -25,6 +25,9 @@ const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor
 test('a hundred thousand spans open at once and scroll smoothly', async ({ browser }) => {
   test.setTimeout(300_000);
   const painted: number[] = [];
+  // The code of the page comes while the server answers: what counts is when it is asked, and what is left to do then.
+  const asked: number[] = [];
+  const waited: number[] = [];
   const own: number[] = [];
   const frames: number[] = [];
   for (let run = 0; run < RUNS; run++) {
@@ -36,10 +39,13 @@ test('a hundred thousand spans open at once and scroll smoothly', async ({ brows
     const times = await page.evaluate(() => {
       const asked = performance.getEntriesByType('resource').find(entry => entry.name.includes('view=tree'))!;
       const shown = performance.getEntriesByName('hopline:waterfall-painted')[0]!.startTime;
-      return { shown, waited: (asked as PerformanceResourceTiming).responseEnd - asked.startTime };
+      const { startTime, responseEnd } = asked as PerformanceResourceTiming;
+      return { shown, asked: startTime, answered: responseEnd };
     });
     painted.push(times.shown);
-    own.push(times.shown - times.waited);
+    asked.push(times.asked);
+    waited.push(times.answered - times.asked);
+    own.push(times.shown - times.answered);
     await expect(page.getByRole('treegrid')).toHaveAttribute('aria-rowcount', /^\d{5,}$/);
     // What is fetched afterwards is not what is measured.
     await page.waitForLoadState('networkidle');
@@ -48,10 +54,11 @@ test('a hundred thousand spans open at once and scroll smoothly', async ({ brows
   }
   console.log(
     `100,000 spans, medians of ${RUNS}: painted after ${median(painted).toFixed(0)} ms (goal 1000), ` +
-      `of it ${median(own).toFixed(0)} ms without the server's answer; scrolling p95 frame ${median(frames).toFixed(1)} ms (goal 18)`,
+      `asked after ${median(asked).toFixed(0)} ms, answered within ${median(waited).toFixed(0)} ms, ` +
+      `${median(own).toFixed(0)} ms from the answer to the picture; scrolling p95 frame ${median(frames).toFixed(1)} ms (goal 18)`,
   );
   // Goals are printed; these bounds leave room for a busy machine and a debug build of the server.
-  expect(median(own)).toBeLessThan(3_000);
+  expect(median(own)).toBeLessThan(2_000);
   expect(median(frames)).toBeLessThan(54);
 });
 

@@ -154,7 +154,7 @@ test('what is missing is said: the parent that never came, and a trace that is n
 for (const theme of ['light', 'dark'] as const) {
   test(`no axe violation in ${theme}`, async ({ page }, info) => {
     await page.emulateMedia({ colorScheme: theme });
-    for (const tab of ['waterfall', 'hops', 'logs', 'spans', 'raw']) {
+    for (const tab of ['waterfall', 'hops', 'flame', 'logs', 'spans', 'story', 'raw']) {
       await page.goto(`${server.url}/trace/${CHECKOUT}?tab=${tab}${tab === 'waterfall' ? '&logs=1' : ''}`);
       await expect(page.getByRole('tab', { selected: true })).toHaveText(new RegExp(`^${tab}`, 'i'));
       if (tab === 'waterfall') {

@@ -207,6 +207,46 @@ const CHECKOUT: Sketch = {
   ],
 };
 
+type Id = { trace: string; span: string };
+
+/** An order, the parcel that took it from a queue half a second later, and the mail that both led to: three traces. */
+export async function sendStory(otlpHttp: string, ids: readonly [string, string, string]): Promise<void> {
+  const start = BigInt(Date.now() - 90_000) * 1_000_000n;
+  const time = (millis: number) => String(start + BigInt(Math.round(millis * 1e6)));
+  const span = (service: string, id: Id, parent: string | undefined, rest: object, at: number, took: number) => ({
+    resource: resource(service),
+    scopeSpans: [
+      {
+        scope: { name: 'shop' },
+        spans: [
+          {
+            traceId: id.trace,
+            spanId: id.span,
+            parentSpanId: parent,
+            startTimeUnixNano: time(at),
+            endTimeUnixNano: time(at + took),
+            ...rest,
+          },
+        ],
+      },
+    ],
+  });
+  const id = (trace: string, place: number): Id => ({ trace, span: place.toString(16).padStart(16, 'b') });
+  const [order, parcel, mail] = ids;
+  const placed = id(order, 2);
+  const packed = id(parcel, 3);
+  const link = (to: Id) => ({ links: [{ traceId: to.trace, spanId: to.span }] });
+  await send(otlpHttp, '/v1/traces', {
+    resourceSpans: [
+      span('web', id(order, 1), undefined, { name: 'POST /orders', kind: KIND.server }, 0, 140),
+      span('web', placed, id(order, 1).span, { name: 'send orders', kind: KIND.producer }, 90, 12),
+      span('warehouse', packed, undefined, { name: 'process orders', kind: KIND.consumer, ...link(placed) }, 640, 310),
+      span('warehouse', id(parcel, 4), packed.span, { name: 'print label', kind: KIND.internal }, 700, 180),
+      span('mail', id(mail, 5), undefined, { name: 'send mail', kind: KIND.consumer, ...link(packed) }, 1_120, 240),
+    ],
+  });
+}
+
 /** Sends the checkout as it was two minutes ago; returns once it is acknowledged. */
 export async function sendCheckout(otlpHttp: string, traceId: string): Promise<void> {
   const start = BigInt(Date.now() - 120_000) * 1_000_000n;

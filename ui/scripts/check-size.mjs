@@ -35,6 +35,7 @@ const pages = [
   'HomePage',
   'TracesPage',
   'TracePage',
+  'ComparePage',
   'LogsPage',
   'ServicesPage',
   'ServicePage',

@@ -1,11 +1,30 @@
 // The one table of routes. Every page is loaded when it is first opened.
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, RouterProvider } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  RouterProvider,
+  redirect,
+} from '@tanstack/react-router';
 import { ApiError } from './api/client';
+import { askTree } from './api/early';
 import { Broken, NotFound } from './shell/Broken';
 import { Shell } from './shell/Shell';
 import { readSearch, type Search, writeSearch } from './state/search';
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      refetchOnWindowFocus: false,
+      // A mistake in a question stays one; a server that restarts comes back.
+      retry: (count, error) => count < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 502),
+    },
+  },
+});
 
 const root = createRootRoute({
   component: Shell,
@@ -27,7 +46,24 @@ const traces = createRoute({
 const trace = createRoute({
   getParentRoute: () => root,
   path: '/trace/$id',
+  // Its spans travel while its code does.
+  loader: ({ params: { id }, cause }) => {
+    if (cause !== 'stay' && !queries.getQueryData(['trace', id, 'tree'])) askTree(id);
+  },
   component: lazyRouteComponent(() => import('./pages/traces/TracePage'), 'TracePage'),
+});
+/** As the command line and the API name it. */
+const traceAlias = createRoute({
+  getParentRoute: () => root,
+  path: '/traces/$id',
+  beforeLoad: ({ params, search }) => {
+    throw redirect({ to: '/trace/$id', params, search, replace: true });
+  },
+});
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: '/trace/$id/compare/$other',
+  component: lazyRouteComponent(() => import('./pages/traces/compare/ComparePage'), 'ComparePage'),
 });
 const logs = createRoute({
   getParentRoute: () => root,
@@ -61,7 +97,7 @@ const settings = createRoute({
 });
 
 const router = createRouter({
-  routeTree: root.addChildren([home, traces, trace, logs, services, service, map, sql, settings]),
+  routeTree: root.addChildren([home, traces, trace, traceAlias, compare, logs, services, service, map, sql, settings]),
   parseSearch: text => readSearch(text),
   stringifySearch: writeSearch,
   defaultPreload: 'intent',
@@ -74,17 +110,6 @@ declare module '@tanstack/react-router' {
     router: typeof router;
   }
 }
-
-const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 10_000,
-      refetchOnWindowFocus: false,
-      // A mistake in a question stays one; a server that restarts comes back.
-      retry: (count, error) => count < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 502),
-    },
-  },
-});
 
 export function App() {
   return (

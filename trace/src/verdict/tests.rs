@@ -127,6 +127,21 @@ fn slow_by_a_peer_further_down() {
     assert_eq!((judged.first_seen, judged.alike), (None, None));
 }
 
+/// What each call usually takes is told for the span that waited, so that it can be drawn beside it.
+#[test]
+fn what_each_call_usually_takes() {
+    let slow = Purchase { at: LATER, gateway: 50.0, payment: 100.0, bank: 5_000.0, version: "1.4.1", failed: false, without_bank: false };
+    let judged = judge(&slow, &learn(&ordinary(500)));
+    let usual: Vec<_> = judged.usual.iter().map(|call| (call.hop, call.span_id.to_string(), call.count)).collect();
+    assert_eq!(usual, [(1, "0000000000000002".into(), 500), (2, "0000000000000004".into(), 500)]);
+    // Payment and bank together: 100 ms and 150 ms, each spread around its median.
+    assert!((220_000_000..330_000_000).contains(&judged.usual[0].nano), "{:?}", judged.usual);
+    assert!((135_000_000..165_000_000).contains(&judged.usual[1].nano), "{:?}", judged.usual);
+
+    let few = judge(&slow, &learn(&ordinary(COUNT_MIN as usize - 1)));
+    assert!(few.usual.is_empty(), "{few:?}");
+}
+
 #[test]
 fn slow_by_itself_and_by_many_calls() {
     let rows = learn(&ordinary(500));

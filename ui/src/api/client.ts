@@ -103,6 +103,10 @@ export async function post<T>(
   return (accept === 'application/json' ? await response.json() : await response.text()) as T;
 }
 
+export async function remove(path: string): Promise<void> {
+  await ask(path, {}, { method: 'DELETE', headers: { accept: 'application/json' } });
+}
+
 /** Positions of the server count bytes of UTF-8; those of the page count UTF-16 units. */
 export function charOfByte(text: string, byte: number): number {
   return new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, byte)).length;

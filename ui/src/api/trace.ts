@@ -1,17 +1,16 @@
 // One trace: its tree as columns, details of some spans, its logs, hops, critical path and verdict.
 
 import { parseInstant } from '../model/time';
-import type { Segment, SpanIndex, Trace, TraceLog } from '../model/trace';
+import { hasMark, Mark, type Segment, type SpanIndex, type Trace, type TraceLog, type Usual } from '../model/trace';
 import type { Hop, HopEnd } from '../model/traceHops';
 import type { Log, Page } from '../model/types';
 import { ApiError, get, getBytes } from './client';
+import { takeTree } from './early';
 import { logOf } from './logs';
 import { decodeTrace } from './traceColumns';
 import { pageOf } from './traces';
-import type { CriticalPathWire, HopEndWire, HopsWire, HopWire, StoryWire, WhyWire } from './traceWire';
+import type { CriticalPathWire, HopEndWire, HopsWire, HopWire, WhyWire } from './traceWire';
 import type { List, LogWire, SpanWire, TraceWire } from './wire';
-
-const ARROW = 'application/vnd.apache.arrow.stream';
 
 /** As many logs as one answer may hold. */
 export const TRACE_LOGS_MAX = 1000;
@@ -19,7 +18,7 @@ export const TRACE_LOGS_MAX = 1000;
 const of = (id: string, rest = '') => `/api/v1/traces/${encodeURIComponent(id)}${rest}`;
 
 export async function traceTree(id: string, signal: AbortSignal): Promise<Trace> {
-  return decodeTrace(id, await getBytes(of(id), ARROW, { view: 'tree' }, signal));
+  return decodeTrace(id, await takeTree(id, signal));
 }
 
 export async function spanDetails(id: string, spans: readonly string[], signal: AbortSignal): Promise<SpanWire[]> {
@@ -84,8 +83,6 @@ export async function traceHops(id: string, startUnixNano: bigint, signal: Abort
 
 export const traceWhy = (id: string, signal: AbortSignal) => optional(get<WhyWire>(of(id, '/why'), {}, signal));
 
-export const traceStory = (id: string, signal: AbortSignal) => optional(get<StoryWire>(of(id, '/story'), {}, signal));
-
 export const criticalPath = (id: string, signal: AbortSignal) =>
   optional(get<CriticalPathWire>(of(id, '/critical-path'), {}, signal));
 
@@ -102,6 +99,21 @@ export function placeSegments(path: CriticalPathWire, index: SpanIndex): Segment
   return path.items
     .map(item => ({ row: index.row(item.span_id), from: item.start_nano, to: item.start_nano + item.nano }))
     .filter(segment => segment.row >= 0);
+}
+
+/** The usual by row: of each call that was seen often enough, and of the request itself. */
+export function placeUsual(why: WhyWire, trace: Trace, index: SpanIndex): Map<number, Usual> {
+  const usual = new Map<number, Usual>();
+  for (const { span_id, nano, count } of why.usual ?? []) {
+    const row = index.row(span_id);
+    if (row >= 0) usual.set(row, { nano, count });
+  }
+  if (why.usual_nano !== undefined) {
+    let root = 0;
+    while (root < trace.length && (trace.parent[root]! >= 0 || hasMark(trace, root, Mark.missing))) root++;
+    if (root < trace.length) usual.set(root, { nano: why.usual_nano, count: why.compared_with ?? 0 });
+  }
+  return usual;
 }
 
 /** A moment of a span on the trace's time axis. */

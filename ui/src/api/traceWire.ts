@@ -1,5 +1,7 @@
 // One trace as it is sent: its hops, its verdict, its critical path (spans and summaries are in wire.ts).
 
+import type { Json, TraceSummaryWire } from './wire';
+
 export interface HopEndWire {
   service?: string;
   version?: string;
@@ -45,16 +47,26 @@ export interface CriticalPathWire {
 }
 
 export interface WhyWire {
-  verdict: 'slow' | 'failed' | 'slow_and_failed' | 'ordinary' | 'too_few';
+  verdict: 'slow' | 'failed' | 'slow_and_failed' | 'degraded' | 'ordinary' | 'too_few';
   headline: string;
   duration_nano: number;
   usual_nano?: number;
   compared_with?: number;
-  excess?: { hop: number; caller: string; callee: string; name: string; excess_nano: number; share: number }[];
+  excess?: {
+    hop: number;
+    caller: string;
+    callee: string;
+    name: string;
+    excess_nano: number;
+    share: number;
+    calls?: number;
+    usual_calls?: number;
+  }[];
   first_cause?: { span_id: string; service_name: string; name: string; message?: string; exception_type?: string };
   first_seen?: { service: string; version: string; time: string };
   alike?: number;
   missing_hops?: { caller: string; callee: string; usual_share: number }[];
+  usual?: { hop: number; span_id: string; nano: number; count: number }[];
   warnings?: string[];
 }
 
@@ -63,13 +75,36 @@ interface SpanEndWire {
   span_id: string;
 }
 
+/** By start; the trace asked for has no reason. */
 export interface StoryWire {
+  items: (TraceSummaryWire & { linked_by?: 'link' | 'message' | 'key'; from?: SpanEndWire; to?: SpanEndWire })[];
+  complete?: boolean;
+  warnings?: string[];
+}
+
+export interface CompareSideWire {
+  count: number;
+  nano: number;
+  self_nano: number;
+  errors: number;
+}
+
+export interface CompareWire {
+  a?: TraceSummaryWire;
+  b?: TraceSummaryWire;
   items: {
-    trace_id: string;
-    root_service?: string;
-    root_name?: string;
-    linked_by: string;
-    from?: SpanEndWire;
-    to?: SpanEndWire;
+    path: string;
+    depth: number;
+    parent?: number;
+    service_name: string;
+    name: string;
+    kind: string;
+    a?: CompareSideWire;
+    b?: CompareSideWire;
+    delta_nano: number;
+    change: 'same' | 'slower' | 'faster' | 'added' | 'missing';
   }[];
+  attributes: { key: string; a?: Json; b?: Json }[];
+  complete?: boolean;
+  warnings?: string[];
 }

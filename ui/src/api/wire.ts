@@ -259,6 +259,37 @@ export interface ExporterWire {
   last_reason: string;
 }
 
+/** Where the bytes go: by dataset exactly, by service and attribute estimated. */
+export interface SizesWire {
+  bytes: number;
+  datasets: {
+    dataset: string;
+    blocks: number;
+    rows: number;
+    bytes: number;
+    index_bytes: number;
+    bytes_per_row: number;
+    oldest: string;
+    newest: string;
+  }[];
+  services: { service: string; dataset: string; rows: number; bytes: number }[];
+  attributes: { dataset: string; attribute: string; bytes: number; percent: number }[];
+  advice: string[];
+}
+
+/** A question at work. */
+export interface QuestionWire {
+  id: string;
+  path: string;
+  asked: string;
+  started: string;
+  elapsed_nano: number;
+  state: 'working' | 'waiting';
+  parts: number;
+  parts_done: number;
+  rows_scanned: number;
+}
+
 export interface StatusWire {
   version: string;
   now: string;
@@ -268,6 +299,7 @@ export interface StatusWire {
   /** Time of the newest row of each signal, in this or an earlier life of the server. */
   newest?: Partial<Record<'spans' | 'logs' | 'metrics', string | null>>;
   storage?: Record<string, Json>;
+  sizes?: SizesWire;
   ingest: {
     accepted: SignalCounts;
     rejected: SignalCounts;

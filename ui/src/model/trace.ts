@@ -171,6 +171,17 @@ export interface TraceLog {
   row: number;
 }
 
+/** What spans like this one usually take: the median of many. */
+export interface Usual {
+  nano: number;
+  count: number;
+}
+
+/** Far enough from the usual to be said beside the bar: half as much again or half, and not by a hair. */
+export function isUnusual(duration: number, usual: number): boolean {
+  return (duration > usual * 1.5 || duration < usual / 2) && Math.abs(duration - usual) > 1e6;
+}
+
 /** A stretch of the critical path. */
 export interface Segment {
   row: number;

@@ -52,13 +52,14 @@ export function hopTime(hop: Hop): number {
   return hop.client ?? (hop.server ?? 0) + (hop.queue ?? 0) + (hop.network ?? 0);
 }
 
-export function hopPicture(hops: readonly Hop[]): HopPicture {
+/** `until`: when the request itself ended. */
+export function hopPicture(hops: readonly Hop[], until = 1): HopPicture {
   const lanes: string[] = [];
   const lane = (service: string) => {
     const known = lanes.indexOf(service);
     return known >= 0 ? known : lanes.push(service) - 1;
   };
-  let end = 1;
+  let end = Math.max(1, until);
   const shapes = hops.map(hop => {
     const message = hop.kind === 'message';
     const client = hop.client ?? 0;

@@ -4,13 +4,13 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useId, useState } from 'react';
 import { listServices } from '../api/services';
+import { traceIdIn } from '../model/traceId';
 import { Icon, type IconName } from '../parts/Icon';
 import { Modal } from '../parts/Modal';
 import { printKeys, useRegisteredHotkeys } from '../state/hotkeys';
 import type { Search } from '../state/search';
 import { carried, useRange } from '../state/url';
 import { useVisits } from '../state/visited';
-import { traceIdIn } from './trace-id';
 
 interface Choice {
   key: string;

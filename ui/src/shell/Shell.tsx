@@ -98,11 +98,11 @@ export function Shell() {
 }
 
 function titleOf(path: string): string {
-  const [, first = '', second] = path.split('/');
+  const [, first = '', second, third] = path.split('/');
   const names: Record<string, string> = {
     '': 'Home',
     traces: 'Traces',
-    trace: `Trace ${second?.slice(0, 8) ?? ''}`,
+    trace: `${third === 'compare' ? 'Compare' : 'Trace'} ${second?.slice(0, 8) ?? ''}`,
     logs: 'Logs',
     services: second ? decodeURIComponent(second) : 'Services',
     map: 'Map',

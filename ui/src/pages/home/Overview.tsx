@@ -126,6 +126,9 @@ function ServicesCard({ along }: { along: Search }) {
   const rows = (found.data?.items ?? []).toSorted(
     (a, b) => b.error_count / (b.span_count || 1) - a.error_count / (a.span_count || 1) || b.span_count - a.span_count,
   );
+  // A name that several have is told apart.
+  const names = rows.map(row => row.name);
+  const shared = new Set(names.filter((name, place) => names.indexOf(name) !== place));
   const columns: Column<ServiceWire>[] = [
     {
       key: 'name',
@@ -133,6 +136,9 @@ function ServicesCard({ along }: { along: Search }) {
       cell: row => (
         <Link to="/services/$name" params={{ name: row.name }} search={along as never} className="plain">
           <ServiceName name={row.name} />
+          {shared.has(row.name) && (
+            <span className="muted small"> {[row.namespace, row.environment].filter(Boolean).join(' · ')}</span>
+          )}
         </Link>
       ),
     },

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { serviceMap } from '../../api/services';
 import type { EdgeWire, MapNodeWire } from '../../api/wire';
 import { serviceVariable } from '../../model/colour';
-import { formatCount, formatDuration, formatShare } from '../../model/format';
+import { formatCount, formatDuration, formatShare, plural } from '../../model/format';
 import { fieldTerm } from '../../model/query';
 import { ServiceName } from '../../parts/Chip';
 import { onResize } from '../../parts/canvas';
@@ -58,7 +58,10 @@ export function MapPage() {
           </button>
         )}
         <span className="muted">
-          {found.data && `${formatCount(nodes.length)} of ${formatCount(nodes.length + hidden)}`}
+          {found.data &&
+            (hidden > 0
+              ? `${formatCount(nodes.length)} of ${plural(nodes.length + hidden, 'service and peer', 'services and peers')}`
+              : `${plural(nodes.length, 'service or peer', 'services and peers')}, ${plural(edges.length, 'kind of call', 'kinds of calls')}`)}
         </span>
         <div className="segmented page-actions" role="group" aria-label="View">
           <button type="button" aria-pressed={!asTable} onClick={() => set({ view: undefined })}>

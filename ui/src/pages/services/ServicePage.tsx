@@ -1,23 +1,21 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { dependencies, oneService, operations, versions } from '../../api/services';
+import { oneService } from '../../api/services';
 import { traceHeat } from '../../api/traces';
-import type { EdgeWire, OperationWire, VersionWire } from '../../api/wire';
-import { formatCount, formatDuration, formatShare } from '../../model/format';
+import { formatCount, formatShare } from '../../model/format';
 import { durationLiteral, fieldTerm } from '../../model/query';
 import { formatAgo, nanosOfMillis, parseInstant, resolveRange, writeInstant } from '../../model/time';
 import { ServiceName } from '../../parts/Chip';
 import { HeatMap } from '../../parts/HeatMap';
 import { Icon } from '../../parts/Icon';
 import { Nothing } from '../../parts/Nothing';
-import { Empty, Failed, Loading } from '../../parts/Notice';
-import { type Column, Table } from '../../parts/Table';
+import { Failed, Loading } from '../../parts/Notice';
 import { Tabs } from '../../parts/Tabs';
 import { usePreferences } from '../../state/preferences';
-import type { Search } from '../../state/search';
 import { carried, useAddress, useRange } from '../../state/url';
 import '../../style/search.css';
-import { ErrorShare, Latency } from './cells';
+import { duration } from './measures';
+import { Dependencies, Operations, Versions } from './ServiceTabs';
 import './services.css';
 
 type Tab = 'operations' | 'versions' | 'dependencies';
@@ -92,8 +90,8 @@ export function ServicePage() {
         <>
           {others.length > 0 && (
             <p className="muted">
-              Figures are those of {[one.namespace, one.environment].filter(Boolean).join(' · ') || 'the busiest'}; also
-              there: {others.map(other => [other.namespace, other.environment].filter(Boolean).join(' · ')).join(', ')}.
+              The figures above the tabs are those of {placeOf(one)}. Of the same name: {others.map(placeOf).join(', ')}
+              .
             </p>
           )}
           <section className="card red" aria-label="Rate, errors, duration">
@@ -170,167 +168,7 @@ function Figure({ name, value, note, bad = false }: { name: string; value: strin
   );
 }
 
-interface Measured {
-  span_count: number;
-  error_count: number;
-  p50_nano?: number;
-  p95_nano?: number;
-  p99_nano?: number;
-}
-
-/** The columns of everything that was counted and timed. */
-function measures<R extends Measured>(rows: readonly R[]): Column<R>[] {
-  const slowest = Math.max(...rows.map(row => row.p99_nano ?? 0), 1);
-  return [
-    { key: 'spans', head: 'Spans', num: true, by: row => row.span_count, cell: row => formatCount(row.span_count) },
-    {
-      key: 'errors',
-      head: 'Errors',
-      num: true,
-      by: row => row.error_count / (row.span_count || 1),
-      cell: row => <ErrorShare errors={row.error_count} of={row.span_count} />,
-    },
-    {
-      key: 'latency',
-      head: 'Latency',
-      cell: row => <Latency p50={row.p50_nano} p95={row.p95_nano} p99={row.p99_nano} most={slowest} />,
-    },
-    { key: 'p50', head: 'p50', num: true, by: row => row.p50_nano ?? 0, cell: row => duration(row.p50_nano) },
-    { key: 'p95', head: 'p95', num: true, by: row => row.p95_nano ?? 0, cell: row => duration(row.p95_nano) },
-    { key: 'p99', head: 'p99', num: true, by: row => row.p99_nano ?? 0, cell: row => duration(row.p99_nano) },
-  ];
-}
-
-function Operations({ name, along }: { name: string; along: Search }) {
-  const { range } = useRange();
-  const { search, set } = useAddress();
-  const found = useQuery({
-    queryKey: ['operations', name, range],
-    queryFn: ({ signal }) => operations(name, range, signal),
-  });
-  if (found.isPending) return <Loading what="Reading operations" />;
-  if (found.isError) return <Failed what="No operations" error={found.error} retry={() => void found.refetch()} />;
-  if (found.data.items.length === 0) return <Empty title="No operations in this range" />;
-  const columns: Column<OperationWire>[] = [
-    {
-      key: 'name',
-      head: 'Operation',
-      by: row => row.name,
-      cell: row => (
-        <Link
-          to="/traces"
-          search={{ ...along, q: `${fieldTerm('service', name)} ${fieldTerm('name', row.name)}` } as never}
-          className="plain strong"
-        >
-          {row.name}
-        </Link>
-      ),
-    },
-    { key: 'kind', head: 'Kind', by: row => row.kind ?? '', cell: row => <span className="muted">{row.kind}</span> },
-    ...measures(found.data.items),
-  ];
-  return (
-    <Table
-      label="Operations"
-      rows={found.data.items}
-      columns={columns}
-      rowKey={row => `${row.kind} ${row.name}`}
-      sort={search.sort ?? '-spans'}
-      onSort={sort => set({ sort })}
-    />
-  );
-}
-
-function Versions({ name, along }: { name: string; along: Search }) {
-  const { range } = useRange();
-  const found = useQuery({
-    queryKey: ['versions', name, range],
-    queryFn: ({ signal }) => versions(name, range, signal),
-  });
-  if (found.isPending) return <Loading what="Reading versions" />;
-  if (found.isError) return <Failed what="No versions" error={found.error} retry={() => void found.refetch()} />;
-  if (found.data.items.length === 0) {
-    return <Empty title="No version is known">Set service.version in the resource of the service.</Empty>;
-  }
-  const now = nanosOfMillis(Date.now());
-  const ago = (text: string | undefined) => (text ? formatAgo(parseInstant(text) ?? now, now) : '–');
-  const columns: Column<VersionWire>[] = [
-    {
-      key: 'version',
-      head: 'Version',
-      cell: row => (
-        <Link
-          to="/traces"
-          search={{ ...along, q: `${fieldTerm('service', name)} ${fieldTerm('version', row.version)}` } as never}
-          className="plain strong mono"
-        >
-          {row.version || '(none)'}
-        </Link>
-      ),
-    },
-    ...measures(found.data.items),
-    { key: 'first', head: 'First seen', num: true, cell: row => <span className="muted">{ago(row.first_seen)}</span> },
-    { key: 'last', head: 'Last seen', num: true, cell: row => <span className="muted">{ago(row.last_seen)}</span> },
-  ];
-  return <Table label="Versions" rows={found.data.items} columns={columns} rowKey={row => row.version} />;
-}
-
-function Dependencies({ name, along }: { name: string; along: Search }) {
-  const { range } = useRange();
-  const found = useQuery({
-    queryKey: ['dependencies', name, range],
-    queryFn: ({ signal }) => dependencies(name, range, signal),
-  });
-  if (found.isPending) return <Loading what="Reading dependencies" />;
-  if (found.isError) return <Failed what="No dependencies" error={found.error} retry={() => void found.refetch()} />;
-  return (
-    <div className="dependencies">
-      <Edges title="Called by" edges={found.data.upstream} other="caller" along={along} />
-      <Edges title="Calls" edges={found.data.downstream} other="callee" along={along} />
-    </div>
-  );
-}
-
-function Edges({
-  title,
-  edges,
-  other,
-  along,
-}: {
-  title: string;
-  edges: EdgeWire[];
-  other: 'caller' | 'callee';
-  along: Search;
-}) {
-  const columns: Column<EdgeWire>[] = [
-    {
-      key: 'name',
-      head: title,
-      cell: edge =>
-        edge.kind === 'rpc' || edge.kind === 'message' ? (
-          <Link to="/services/$name" params={{ name: edge[other] }} search={along as never} className="plain strong">
-            <ServiceName name={edge[other]} />
-          </Link>
-        ) : (
-          <ServiceName name={edge[other]} />
-        ),
-    },
-    { key: 'kind', head: 'Kind', cell: edge => <span className="muted">{edge.kind}</span> },
-    { key: 'count', head: 'Calls', num: true, cell: edge => formatCount(edge.count) },
-    {
-      key: 'errors',
-      head: 'Errors',
-      num: true,
-      cell: edge => <ErrorShare errors={edge.error_count} of={edge.count} />,
-    },
-    { key: 'p50', head: 'p50', num: true, cell: edge => duration(edge.p50_nano) },
-    { key: 'p95', head: 'p95', num: true, cell: edge => duration(edge.p95_nano) },
-  ];
-  if (edges.length === 0) return <Empty title={`${title}: none in this range`} />;
-  return (
-    <Table label={title} rows={edges} columns={columns} rowKey={edge => `${edge.caller} ${edge.callee} ${edge.kind}`} />
-  );
-}
-
-const duration = (nanos: number | undefined) => (nanos === undefined ? '–' : formatDuration(nanos));
+/** Which of the services of one name. */
+const placeOf = (one: { namespace?: string; environment?: string }) =>
+  [one.namespace, one.environment].filter(Boolean).join(' · ') || 'the one without namespace and environment';
 const round = (value: number) => (value < 10 ? Math.round(value * 100) / 100 : Math.round(value));

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { listServices } from '../../api/services';
 import type { ServiceWire } from '../../api/wire';
-import { formatCount, formatDuration, formatShare } from '../../model/format';
+import { formatCount, formatShare } from '../../model/format';
 import { formatAgo, nanosOfMillis, parseInstant } from '../../model/time';
 import { ServiceName } from '../../parts/Chip';
 import { Nothing } from '../../parts/Nothing';
@@ -10,7 +10,7 @@ import { Failed, Loading, Warnings } from '../../parts/Notice';
 import { type Column, Table } from '../../parts/Table';
 import { usePreferences } from '../../state/preferences';
 import { carried, useAddress, useRange } from '../../state/url';
-import { ErrorShare, Latency } from './cells';
+import { measures } from './measures';
 import './services.css';
 
 export function ServicesPage() {
@@ -21,7 +21,6 @@ export function ServicesPage() {
   const filter = (search.q ?? '').toLowerCase();
   const all = found.data?.items ?? [];
   const rows = all.filter(one => one.name.toLowerCase().includes(filter));
-  const slowest = Math.max(...all.map(one => one.p99_nano ?? 0), 1);
   const along = carried(search);
   const now = nanosOfMillis(Date.now());
   const several = new Set(all.map(one => one.environment ?? '')).size > 1;
@@ -41,22 +40,7 @@ export function ServicesPage() {
         </span>
       ),
     },
-    { key: 'spans', head: 'Spans', num: true, by: row => row.span_count, cell: row => formatCount(row.span_count) },
-    {
-      key: 'errors',
-      head: 'Errors',
-      num: true,
-      by: row => row.error_count / (row.span_count || 1),
-      cell: row => <ErrorShare errors={row.error_count} of={row.span_count} />,
-    },
-    {
-      key: 'latency',
-      head: 'Latency',
-      cell: row => <Latency p50={row.p50_nano} p95={row.p95_nano} p99={row.p99_nano} most={slowest} />,
-    },
-    { key: 'p50', head: 'p50', num: true, by: row => row.p50_nano ?? 0, cell: row => duration(row.p50_nano) },
-    { key: 'p95', head: 'p95', num: true, by: row => row.p95_nano ?? 0, cell: row => duration(row.p95_nano) },
-    { key: 'p99', head: 'p99', num: true, by: row => row.p99_nano ?? 0, cell: row => duration(row.p99_nano) },
+    ...measures(all),
     {
       key: 'logs',
       head: 'Logs',
@@ -129,6 +113,5 @@ export function ServicesPage() {
   );
 }
 
-const duration = (nanos: number | undefined) => (nanos === undefined ? '–' : formatDuration(nanos));
 const sum = (rows: ServiceWire[], key: 'error_count' | 'span_count') =>
   rows.reduce((total, row) => total + row[key], 0);

@@ -7,6 +7,8 @@ import { CopyButton } from '../../parts/Copy';
 import { Failed } from '../../parts/Notice';
 import { printKeys, useRegisteredHotkeys } from '../../state/hotkeys';
 import { type Preferences, setPreferences, usePreferences } from '../../state/preferences';
+import { Questions } from './Questions';
+import { Sizes } from './Sizes';
 import './settings.css';
 
 export function SettingsPage() {
@@ -115,6 +117,8 @@ export function SettingsPage() {
           ))}
         </section>
       )}
+      <Questions />
+      {state.data?.sizes && state.data.sizes.datasets.length > 0 && <Sizes sizes={state.data.sizes} />}
       <section className="card" aria-labelledby="settings-keys">
         <h2 id="settings-keys">Keyboard</h2>
         <dl className="settings-keys">

@@ -1,13 +1,15 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { sql, sqlCsv, sqlSchema } from '../../api/query';
-import type { Json, SqlWire } from '../../api/wire';
+import type { SqlWire } from '../../api/wire';
 import { formatDuration, formatWhole, plural } from '../../model/format';
 import { CopyButton } from '../../parts/Copy';
 import { Icon } from '../../parts/Icon';
-import { Empty, Failed, Loading, Warnings } from '../../parts/Notice';
+import { Empty, Failed, Loading } from '../../parts/Notice';
 import { useHotkeys } from '../../state/hotkeys';
 import { useAddress } from '../../state/url';
+import { Editor } from './Editor';
+import { Result } from './Result';
 import './sql.css';
 
 const FIRST = `select service_name, count(*) as spans,
@@ -16,8 +18,6 @@ const FIRST = `select service_name, count(*) as spans,
 from spans
 group by 1
 order by spans desc`;
-/** Rows that are drawn; the rest is in the download. */
-const DRAWN_MAX = 1000;
 
 export function SqlPage() {
   const { search, set } = useAddress();
@@ -70,18 +70,7 @@ export function SqlPage() {
       <Schema onPick={name => insert(area.current, name, setText)} />
       <div className="sql-main">
         <div className="sql-editor">
-          <textarea
-            ref={area}
-            data-query=""
-            aria-label="SQL"
-            spellCheck={false}
-            rows={Math.min(16, Math.max(6, text.split('\n').length + 1))}
-            value={text}
-            onChange={event => setText(event.target.value)}
-            onKeyDown={event => {
-              if (event.key === 'Escape' && run.isPending) cancel();
-            }}
-          />
+          <Editor value={text} area={area} onChange={setText} onCancel={() => run.isPending && cancel()} />
           <div className="sql-bar">
             {run.isPending ? (
               <button type="button" className="button" onClick={cancel}>
@@ -191,56 +180,4 @@ function shortType(type: string): string {
     .replace(/^(Large)?Utf8(View)?$/, 'text')
     .replace(/^Dictionary$/, 'text')
     .toLowerCase();
-}
-
-function Result({ data }: { data: SqlWire }) {
-  if (data.rows.length === 0) return <Empty title="No rows" />;
-  const numeric = new Set(
-    data.columns.filter(column => /^(u?int|float|decimal)/i.test(column.type)).map(column => column.name),
-  );
-  const warnings = [...(data.warnings ?? [])];
-  if (data.rows.length > DRAWN_MAX) {
-    warnings.push(
-      `${formatWhole(DRAWN_MAX)} of ${formatWhole(data.rows.length)} rows are shown; the CSV has all of them.`,
-    );
-  }
-  return (
-    <>
-      <Warnings items={warnings} complete={data.complete ?? true} />
-      <div className="sql-table" tabIndex={0} role="region" aria-label="Result">
-        <table className="table">
-          <thead>
-            <tr>
-              {data.columns.map(column => (
-                <th key={column.name} className={numeric.has(column.name) ? 'num' : undefined} title={column.type}>
-                  {column.name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {data.rows.slice(0, DRAWN_MAX).map((row, index) => (
-              <tr key={index}>
-                {data.columns.map(column => (
-                  <td key={column.name} className={numeric.has(column.name) ? 'num' : undefined}>
-                    <Cell value={row[column.name]} />
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </>
-  );
-}
-
-function Cell({ value }: { value: Json | undefined }) {
-  if (value === undefined || value === null) return <span className="muted">null</span>;
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return (
-    <span className="mono sql-cell" title={text.length > 60 ? text : undefined}>
-      {text}
-    </span>
-  );
 }

@@ -6,18 +6,14 @@ import { complete } from '../../api/query';
 import { searchTraces, traceFacets, traceHeat } from '../../api/traces';
 import { formatTotal, plural } from '../../model/format';
 import { heatOf } from '../../model/heat';
-import { durationLiteral, replaceField, toggleTerm } from '../../model/query';
+import { durationLiteral, replaceField } from '../../model/query';
 import { nanosOfMillis, resolveRange, writeInstant } from '../../model/time';
-import { Facets } from '../../parts/Facets';
 import { HeatMap } from '../../parts/HeatMap';
-import { Icon } from '../../parts/Icon';
-import { Nothing } from '../../parts/Nothing';
-import { Failed, Loading, Warnings } from '../../parts/Notice';
-import { QueryBox } from '../../parts/QueryBox';
-import { setPreferences, usePreferences } from '../../state/preferences';
+import { Warnings } from '../../parts/Notice';
+import { Found, SearchFrame } from '../../parts/SearchFrame';
+import { usePreferences } from '../../state/preferences';
 import { useAddress, useRange } from '../../state/url';
 import { TraceList } from './TraceList';
-import '../../style/search.css';
 import './traces.css';
 
 const PAGE = 100;
@@ -67,106 +63,71 @@ export function TracesPage() {
   const mistake = found.error instanceof ApiError && found.error.status === 400 ? found.error : undefined;
 
   return (
-    <div className="search-page" data-facets={facetsOpen ? 'open' : 'closed'}>
-      <h1 className="visually-hidden">Traces</h1>
-      <div className="search-head">
-        <button
-          type="button"
-          className="button quiet icon-only"
-          aria-pressed={facetsOpen}
-          aria-label="Facets"
-          title="Facets"
-          onClick={() => setPreferences({ facetsOpen: !facetsOpen })}
-        >
-          <Icon name="filter" />
-        </button>
-        <QueryBox
-          label="Query for traces"
-          placeholder="service:checkout status:error duration:>500ms"
-          value={q}
-          onRun={setQuery}
-          complete={(text, cursor, signal) => complete('traces', text, cursor, signal)}
-          mistake={mistake}
-        />
+    <SearchFrame
+      title="Traces"
+      placeholder="service:checkout status:error duration:>500ms"
+      q={q}
+      onQuery={setQuery}
+      complete={(text, cursor, signal) => complete('traces', text, cursor, signal)}
+      mistake={mistake}
+      facets={facets}
+    >
+      <div className="search-chart" data-open={heatOpen && (shownHeat ? shownHeat.cells.length > 0 : heat.isPending)}>
+        {shownHeat && shownHeat.cells.length > 0 ? (
+          <HeatMap
+            title={heat.data ? 'Latency' : `Latency of the ${plural(traces.length, 'trace')} below`}
+            data={shownHeat}
+            zone={zone}
+            onChoose={(from, to, shortest, longest) =>
+              set(
+                {
+                  q: replaceField(q, 'duration', `duration:${durationLiteral(shortest)}..${durationLiteral(longest)}`),
+                  from: writeInstant(from),
+                  to: writeInstant(to),
+                },
+                'push',
+              )
+            }
+          />
+        ) : heatOpen && heat.isPending ? (
+          <div className="chart-space" />
+        ) : null}
       </div>
-      {facetsOpen && (
-        <aside className="search-facets" aria-label="Facets">
-          {facets.data ? (
-            <Facets facets={facets.data} q={q} onToggle={term => setQuery(toggleTerm(q, term))} />
-          ) : facets.isError && !mistake ? (
-            <Failed what="No facets" error={facets.error} retry={() => void facets.refetch()} />
-          ) : null}
-        </aside>
-      )}
-      <div className="search-main">
-        <div className="search-chart" data-open={heatOpen && (shownHeat ? shownHeat.cells.length > 0 : heat.isPending)}>
-          {shownHeat && shownHeat.cells.length > 0 ? (
-            <HeatMap
-              title={heat.data ? 'Latency' : `Latency of the ${plural(traces.length, 'trace')} below`}
-              data={shownHeat}
-              zone={zone}
-              onChoose={(from, to, shortest, longest) =>
-                set(
-                  {
-                    q: replaceField(
-                      q,
-                      'duration',
-                      `duration:${durationLiteral(shortest)}..${durationLiteral(longest)}`,
-                    ),
-                    from: writeInstant(from),
-                    to: writeInstant(to),
-                  },
-                  'push',
-                )
-              }
-            />
-          ) : heatOpen && heat.isPending ? (
-            <div className="chart-space" />
-          ) : null}
-        </div>
-        <div className="list-head">
-          <p role="status">
-            {first?.total ? (
-              <>
-                <strong>{formatTotal(first.total)}</strong> traces
-              </>
-            ) : (
-              <strong>Traces</strong>
-            )}
-          </p>
-          <button type="button" className="button quiet" aria-pressed={heatOpen} onClick={() => setHeatOpen(!heatOpen)}>
-            {heatOpen ? 'Hide latency' : 'Show latency'}
-          </button>
-        </div>
-        {first && <Warnings items={first.warnings} complete={first.complete} />}
-        {found.isPending ? (
-          <Loading what="Searching traces" />
-        ) : found.isError && traces.length === 0 ? (
-          mistake ? (
-            <Failed what="The query cannot be read" error={mistake} />
+      <div className="list-head">
+        <p role="status">
+          {first?.total ? (
+            <>
+              <strong>{formatTotal(first.total)}</strong> traces
+            </>
           ) : (
-            <Failed what="The search failed" error={found.error} retry={() => void found.refetch()} />
-          )
-        ) : traces.length === 0 ? (
-          <Nothing
-            what="traces"
-            q={q}
-            range={range}
-            zone={zone}
-            onQuery={setQuery}
-            onRange={setRange}
-            newest={newest}
-          />
-        ) : (
-          <TraceList
-            traces={traces}
-            zone={zone}
-            searched={q !== ''}
-            more={found.hasNextPage ? () => void found.fetchNextPage() : undefined}
-            loading={found.isFetchingNextPage}
-          />
-        )}
+            <strong>Traces</strong>
+          )}
+        </p>
+        <button type="button" className="button quiet" aria-pressed={heatOpen} onClick={() => setHeatOpen(!heatOpen)}>
+          {heatOpen ? 'Hide latency' : 'Show latency'}
+        </button>
       </div>
-    </div>
+      {first && <Warnings items={first.warnings} complete={first.complete} />}
+      <Found
+        what="traces"
+        answer={found}
+        count={traces.length}
+        mistake={mistake}
+        q={q}
+        range={range}
+        zone={zone}
+        newest={newest}
+        onQuery={setQuery}
+        onRange={setRange}
+      >
+        <TraceList
+          traces={traces}
+          zone={zone}
+          searched={q !== ''}
+          more={found.hasNextPage ? () => void found.fetchNextPage() : undefined}
+          loading={found.isFetchingNextPage}
+        />
+      </Found>
+    </SearchFrame>
   );
 }

@@ -6,14 +6,37 @@ import { formatDuration } from '../../../model/format';
 import { type Hop, type HopShape, hopPicture, hopTime } from '../../../model/traceHops';
 import { ticks } from '../waterfall/ruler';
 
-const LABEL = 176;
+const LABEL = 184;
 const RIGHT = 56;
 const TOP = 26;
-const LANE = 50;
-const BAR = 12;
+const LANE = 46;
+const BAR = 18;
 const NUMBER_ROOM = 24;
+const LANE_LETTERS_MAX = 19;
+/** A bar of this width has room for its number, of that for the operation too. */
+const INSIDE_MIN = 22;
+const WORDS_MIN = 96;
+/** Pixels a letter takes at most, for cutting words. */
+const LETTER = 6.4;
 
-export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (hop: Hop) => void }) {
+/** The request itself, on the lane of the service it came in by. */
+export interface Entry {
+  service: string;
+  name: string;
+  start: number;
+  end: number;
+  failed: boolean;
+}
+
+export function HopDiagram({
+  hops,
+  entry,
+  onOpen,
+}: {
+  hops: readonly Hop[];
+  entry: Entry | undefined;
+  onOpen: (hop: Hop) => void;
+}) {
   const host = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(960);
   const [over, setOver] = useState<number | undefined>();
@@ -22,7 +45,7 @@ export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (ho
     watch.observe(host.current!);
     return () => watch.disconnect();
   }, []);
-  const picture = useMemo(() => hopPicture(hops), [hops]);
+  const picture = useMemo(() => hopPicture(hops, entry?.end), [hops, entry]);
   const axis = width - LABEL - RIGHT;
   const x = (time: number) => LABEL + (time / picture.end) * axis;
   const y = (lane: number) => TOP + lane * LANE + LANE / 2;
@@ -64,10 +87,20 @@ export function HopDiagram({ hops, onOpen }: { hops: readonly Hop[]; onOpen: (ho
             <line x1={LABEL} x2={width} y1={y(place)} y2={y(place)} className="hop-lane" />
             <rect x={12} y={y(place) - 5} width={10} height={10} rx={3} fill={serviceVariable(lane)} />
             <text x={30} y={y(place) + 4} className="hop-service">
-              {lane.length > 20 ? `${lane.slice(0, 19)}…` : lane}
+              {lane.length > LANE_LETTERS_MAX ? `${lane.slice(0, LANE_LETTERS_MAX - 1)}…` : lane}
             </text>
           </g>
         ))}
+        {entry && picture.lanes.includes(entry.service) && (
+          <Bar
+            service={entry.service}
+            from={x(entry.start)}
+            to={x(entry.end)}
+            middle={y(picture.lanes.indexOf(entry.service))}
+            words={entry.name}
+            failed={entry.failed}
+          />
+        )}
         {picture.shapes.map((shape, place) => (
           <HopMark
             key={shape.hop.hop}
@@ -138,6 +171,10 @@ function HopMark({
   const end = Math.max(x(shape.calleeEnd), to + 3);
   const back = x(shape.callerEnd);
   const below = y(shape.to);
+  // From the edge of one bar to the edge of the other.
+  const down = shape.to >= shape.from ? 1 : -1;
+  const out = y(shape.from) + (down * BAR) / 2;
+  const into = below - (down * BAR) / 2;
   const message = hop.kind === 'message';
   const gap = message ? hop.queue : hop.network;
   const gaps: [number, number][] = message
@@ -159,9 +196,9 @@ function HopMark({
       <title>
         {`${hop.hop}. ${hop.caller.service} → ${hop.callee.service} ${hop.callee.operation ?? hop.caller.operation ?? ''}\n${formatDuration(hopTime(hop))}${gap ? `, ${message ? 'queue' : 'network'} ${formatDuration(gap)}` : ''}`}
       </title>
-      <path d={`M${from} ${y(shape.from)} L${to} ${below}`} className="hop-way" markerEnd="url(#hop-arrow)" />
+      <path d={`M${from} ${out} L${to} ${into}`} className="hop-way" markerEnd="url(#hop-arrow)" />
       {!message && hop.client !== undefined && (
-        <path d={`M${end} ${below} L${Math.max(back, end)} ${y(shape.from)}`} className="hop-way back" />
+        <path d={`M${end} ${into} L${Math.max(back, end)} ${out}`} className="hop-way back" />
       )}
       {gaps.map(
         ([left, right], place) =>
@@ -177,18 +214,59 @@ function HopMark({
             />
           ),
       )}
-      <rect
-        x={to}
-        y={below - BAR / 2}
-        width={end - to}
-        height={BAR}
-        rx={2}
-        fill={serviceVariable(hop.callee.service)}
-        className="hop-bar"
+      <Bar
+        service={hop.callee.service}
+        from={to}
+        to={end}
+        middle={below}
+        number={hop.hop}
+        words={hop.callee.operation ?? hop.caller.operation ?? ''}
+        failed={hop.failed}
       />
-      {numbered && (
+      {numbered && end - to < INSIDE_MIN && (
         <text x={Math.max(back, end) + 5} y={below + 4} className="hop-number">
           {hop.hop}
+        </text>
+      )}
+    </g>
+  );
+}
+
+/** A tint that text reads on, with the service's colour at its edge. */
+function Bar({
+  service,
+  from,
+  to,
+  middle,
+  number,
+  words,
+  failed,
+}: {
+  service: string;
+  from: number;
+  to: number;
+  middle: number;
+  number?: number;
+  words: string;
+  failed: boolean;
+}) {
+  const width = Math.max(to - from, 3);
+  const colour = serviceVariable(service);
+  const top = middle - BAR / 2;
+  const room = Math.floor((width - 32) / LETTER);
+  return (
+    <g className="hop-bar" data-failed={failed}>
+      <rect x={from} y={top} width={width} height={BAR} rx={3} className="hop-ground" />
+      <rect x={from} y={top} width={width} height={BAR} rx={3} fill={colour} fillOpacity={0.3} className="hop-tint" />
+      <rect x={from} y={top} width={Math.min(3, width)} height={BAR} rx={1} fill={colour} />
+      {width >= INSIDE_MIN && (
+        <text x={from + 8} y={middle + 4} className="hop-inside">
+          {number !== undefined && <tspan className="hop-count">{number}</tspan>}
+          {width >= WORDS_MIN && room > 3 && (
+            <tspan dx={number === undefined ? 0 : 7}>
+              {words.length > room ? `${words.slice(0, room - 1)}…` : words}
+            </tspan>
+          )}
         </text>
       )}
     </g>

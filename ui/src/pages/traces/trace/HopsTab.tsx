@@ -1,21 +1,36 @@
 // The ledger of hops: each call from one service to another, and where its time went.
 
 import { useMemo } from 'react';
+import type { WhyWire } from '../../../api/traceWire';
 import { formatDuration, plural } from '../../../model/format';
-import type { SpanIndex, Trace } from '../../../model/trace';
-import type { Hop } from '../../../model/traceHops';
+import { isUnusual, type SpanIndex, startOf, type Trace, text } from '../../../model/trace';
+import { type Hop, hopTime } from '../../../model/traceHops';
 import { ServiceName } from '../../../parts/Chip';
-import { Empty, Failed, Loading, Warnings } from '../../../parts/Notice';
-import { HopDiagram } from './HopDiagram';
+import { Icon } from '../../../parts/Icon';
+import { Empty, Failed, Loading } from '../../../parts/Notice';
+import { type Entry, HopDiagram } from './HopDiagram';
 import { useHops } from './useTraceData';
+import './hops.css';
 
 /** As many as a picture or a table can show. */
 const DRAWN_MAX = 60;
 const ROWS_MAX = 500;
 
-export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanIndex; onSpan: (row: number) => void }) {
+export function HopsTab({
+  trace,
+  index,
+  why,
+  onSpan,
+}: {
+  trace: Trace;
+  index: SpanIndex;
+  why: WhyWire | undefined;
+  onSpan: (row: number) => void;
+}) {
   const asked = useHops(trace.id, trace.startUnixNano);
   const hops = useMemo(() => asked.data?.hops ?? [], [asked.data]);
+  const usual = useMemo(() => new Map((why?.usual ?? []).map(one => [one.hop, one])), [why]);
+  const entry = useMemo(() => entryOf(trace), [trace]);
   if (asked.error)
     return <Failed error={asked.error} what="The hops could not be loaded" retry={() => void asked.refetch()} />;
   if (asked.isPending) return <Loading what="Following the hops" />;
@@ -34,8 +49,20 @@ export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanInd
   const rows = hops.slice(0, ROWS_MAX);
   return (
     <div className="trace-tab hops-tab" tabIndex={0} role="region" aria-label="Hops">
-      {asked.data && asked.data.defects.length > 0 && <Warnings items={asked.data.defects} />}
-      <HopDiagram hops={hops.slice(0, DRAWN_MAX)} onOpen={open} />
+      {asked.data && asked.data.defects.length > 0 && (
+        <details className="hop-defects">
+          <summary>
+            <Icon name="warning" size={14} />
+            {plural(asked.data.defects.length, 'note')} on the spans themselves
+          </summary>
+          <ul>
+            {asked.data.defects.map(words => (
+              <li key={words}>{words}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+      <HopDiagram hops={hops.slice(0, DRAWN_MAX)} entry={entry} onOpen={open} />
       {hops.length > DRAWN_MAX && (
         <p className="muted table-note">
           The picture has the first {DRAWN_MAX} of {plural(hops.length, 'hop')}; the table below goes on.
@@ -50,6 +77,7 @@ export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanInd
               <th>To</th>
               <th>Call</th>
               <th className="num">Caller waited</th>
+              {usual.size > 0 && <th className="num">Usually</th>}
               <th className="num">Network</th>
               <th className="num">Queue</th>
               <th className="num">Callee took</th>
@@ -78,7 +106,11 @@ export function HopsTab({ trace, index, onSpan }: { trace: Trace; index: SpanInd
                     {[hop.protocol, hop.via && `via ${hop.via}`].filter(Boolean).join(' ')}
                   </span>
                 </td>
-                <Nano value={hop.client} />
+                <Nano
+                  value={hop.client}
+                  bad={isUnusual(hopTime(hop), usual.get(hop.hop)?.nano ?? hopTime(hop)) && slower(hop, usual)}
+                />
+                {usual.size > 0 && <Nano value={usual.get(hop.hop)?.nano} />}
                 <Nano value={hop.network} />
                 <Nano value={hop.queue} />
                 <Nano value={hop.server} />
@@ -108,6 +140,27 @@ function hopState(hop: Hop): string {
   return words.join(' · ');
 }
 
-function Nano({ value }: { value: number | undefined }) {
-  return <td className="num">{value ? formatDuration(value) : <span className="muted">–</span>}</td>;
+function Nano({ value, bad = false }: { value: number | undefined; bad?: boolean }) {
+  return (
+    <td className={bad ? 'num warn-text' : 'num'}>
+      {value ? formatDuration(value) : <span className="muted">–</span>}
+    </td>
+  );
+}
+
+const slower = (hop: Hop, usual: ReadonlyMap<number, { nano: number }>) =>
+  hopTime(hop) > (usual.get(hop.hop)?.nano ?? Number.POSITIVE_INFINITY);
+
+/** The first span that has no parent: the request itself. */
+function entryOf(trace: Trace): Entry | undefined {
+  const row = trace.parent.indexOf(-1);
+  if (row < 0 || !text(trace.service, row)) return undefined;
+  const start = startOf(trace, row, true);
+  return {
+    service: text(trace.service, row),
+    name: text(trace.name, row),
+    start,
+    end: start + trace.duration[row]!,
+    failed: trace.failed[row] === 1,
+  };
 }

@@ -15,6 +15,7 @@ import { usePreferences } from '../../../state/preferences';
 import { AttributeGroups, AttributeTable } from './Attributes';
 import { LogLine } from './LogLine';
 import { useSpan, useStory } from './useTraceData';
+import './panel.css';
 
 const LOGS_SHOWN = 100;
 
@@ -275,8 +276,9 @@ function SpanLink({ trace, link }: { trace: Trace; link: Pick<SpanLinkWire, 'tra
 /** Who points here: known to the server alone, from the story of the linked traces. */
 function LinksIn({ trace, spanId }: { trace: Trace; spanId: string | undefined }) {
   const story = useStory(trace.id, !!spanId);
-  const found = (story.data?.items ?? []).filter(
-    item => item.to?.trace_id === trace.id && item.to.span_id === spanId && item.from,
+  // A link stands on the later side: of what came after this span, the later end names it.
+  const found = (story.data?.chapters ?? []).filter(
+    ({ from, to }) => from?.trace === trace.id && from.span === spanId && to && to.trace !== trace.id,
   );
   if (found.length === 0) return null;
   return (
@@ -285,9 +287,10 @@ function LinksIn({ trace, spanId }: { trace: Trace; spanId: string | undefined }
         Linked from <span className="muted">{found.length}</span>
       </h3>
       <ul className="span-links">
-        {found.map(item => (
-          <li key={`${item.from!.trace_id}${item.from!.span_id}`}>
-            <SpanLink trace={trace} link={item.from!} /> <span className="muted">{item.root_name}</span>
+        {found.map(({ to, trace: other }) => (
+          <li key={`${to!.trace}${to!.span}`}>
+            <SpanLink trace={trace} link={{ trace_id: to!.trace, span_id: to!.span }} />{' '}
+            <span className="muted">{other.name}</span>
           </li>
         ))}
       </ul>

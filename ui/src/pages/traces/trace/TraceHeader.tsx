@@ -4,12 +4,15 @@ import type { WhyWire } from '../../../api/traceWire';
 import { formatDuration, formatWhole, plural } from '../../../model/format';
 import { formatInstant, zoneName } from '../../../model/time';
 import { countMarked, Mark, skewedServices, type Trace } from '../../../model/trace';
+import { operationQuery } from '../../../model/traceFind';
 import { ServiceName } from '../../../parts/Chip';
 import { CopyButton } from '../../../parts/Copy';
 import { Icon, type IconName } from '../../../parts/Icon';
 import { Popover } from '../../../parts/Popover';
 import { usePreferences } from '../../../state/preferences';
+import { CompareButton } from './CompareButton';
 import { arriving } from './useTraceData';
+import { Verdict } from './Verdict';
 
 const SERVICES_SHOWN = 6;
 
@@ -22,7 +25,7 @@ export function TraceHeader({
   onSpanId,
 }: {
   trace: Trace;
-  why: WhyWire | null | undefined;
+  why: WhyWire | undefined;
   adjusted: boolean;
   onAdjusted: (adjusted: boolean) => void;
   onFind: (query: string) => void;
@@ -38,49 +41,17 @@ export function TraceHeader({
           <span className="trace-operation">{summary.name}</span>
         </h1>
         <strong className="trace-duration number">{formatDuration(summary.duration)}</strong>
-        <CopyButton text={trace.id} label={`Trace ${trace.id.slice(0, 8)}…`} />
+        <div className="trace-actions">
+          <CompareButton trace={trace} usual={why?.usual_nano} />
+          <CopyButton text={trace.id} label={`Trace ${trace.id.slice(0, 8)}…`} />
+        </div>
       </div>
-      {why && <Verdict why={why} onSpanId={onSpanId} />}
+      {why && <Verdict why={why} onSpanId={onSpanId} onHop={hop => onFind(operationQuery(hop.callee, hop.name))} />}
       <div className="trace-about">
         <Facts trace={trace} onFind={onFind} />
         <Notices trace={trace} adjusted={adjusted} onAdjusted={onAdjusted} />
       </div>
     </header>
-  );
-}
-
-const SIGNS: Record<WhyWire['verdict'], { icon: IconName; tone: string; word: string }> = {
-  slow: { icon: 'clock', tone: 'warn', word: 'Slow' },
-  failed: { icon: 'error', tone: 'error', word: 'Failed' },
-  slow_and_failed: { icon: 'error', tone: 'error', word: 'Slow and failed' },
-  ordinary: { icon: 'check', tone: 'good', word: 'Ordinary' },
-  too_few: { icon: 'info', tone: 'muted', word: 'Nothing to compare with yet' },
-};
-
-function Verdict({ why, onSpanId }: { why: WhyWire; onSpanId: (spanId: string) => void }) {
-  const sign = SIGNS[why.verdict] ?? SIGNS.too_few;
-  const facts: string[] = [];
-  if (why.compared_with) facts.push(`compared with ${plural(why.compared_with, 'request')}`);
-  if (why.alike) facts.push(`${formatWhole(why.alike)} alike`);
-  if (why.first_seen) facts.push(`first seen with ${why.first_seen.service} ${why.first_seen.version}`);
-  for (const hop of why.missing_hops ?? []) facts.push(`usual hop ${hop.caller} → ${hop.callee} is missing`);
-  const cause = why.first_cause;
-  return (
-    <div className="verdict" data-tone={sign.tone}>
-      <Icon name={sign.icon} />
-      <div className="verdict-words">
-        <p>
-          <span className="visually-hidden">{sign.word}: </span>
-          {why.headline}
-        </p>
-        {facts.length > 0 && <p className="muted">{facts.join(' · ')}</p>}
-      </div>
-      {cause && (
-        <button type="button" className="button" onClick={() => onSpanId(cause.span_id)}>
-          Show the first cause
-        </button>
-      )}
-    </div>
   );
 }
 

@@ -1,8 +1,8 @@
 // A trace that is there: header, tabs, the panel of one span, and the keys.
 
-import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useMemo, useRef, useState } from 'react';
 import { formatWhole, plural } from '../../../model/format';
-import { skewedServices, type Trace } from '../../../model/trace';
+import { skewedServices, type Trace, type Usual } from '../../../model/trace';
 import { failedRows, find } from '../../../model/traceFind';
 import { criticalRows, withAncestors } from '../../../model/traceRows';
 import { Tabs } from '../../../parts/Tabs';
@@ -13,28 +13,30 @@ import { LETTERS } from '../waterfall/keys';
 import { readZoom, writeZoom } from '../waterfall/view';
 import type { Waterfall, WaterfallOptions } from '../waterfall/Waterfall';
 import { WaterfallView } from '../waterfall/WaterfallView';
+import { FlameTab } from './FlameTab';
 import { HopsTab } from './HopsTab';
 import { LogsTab } from './LogsTab';
 import { RawTab } from './RawTab';
 import { SpanPanel } from './SpanPanel';
 import { SpansTab } from './SpansTab';
+import { StoryTab } from './StoryTab';
 import { TraceHeader } from './TraceHeader';
+import { useSpanInAddress } from './useSpanInAddress';
 import { useLogs, usePrefetch, useSegments, useSpanIndex, useWhy } from './useTraceData';
 import { WaterfallTools } from './WaterfallTools';
 
-const TABS = ['waterfall', 'hops', 'logs', 'spans', 'raw'] as const;
+const TABS = ['waterfall', 'hops', 'flame', 'logs', 'spans', 'story', 'raw'] as const;
 type TabKey = (typeof TABS)[number];
 
 const Header = memo(TraceHeader);
-/** The address follows the keys at this distance: a held key would else write it thirty times a second. */
-const ADDRESS_MS = 200;
+const NO_USUAL: ReadonlyMap<number, Usual> = new Map();
 
 export function TraceView({ trace }: { trace: Trace }) {
   const { search, set } = useAddress();
   const index = useSpanIndex(trace)!;
   const { logs, asked } = useLogs(trace.id, trace, index);
   const segments = useSegments(trace.id, trace, index);
-  const why = useWhy(trace.id, trace);
+  const { why, usual } = useWhy(trace.id, trace, index);
   const { events, prefetch } = usePrefetch(trace, index);
   const waterfall = useRef<Waterfall | null>(null);
   const input = useRef<HTMLInputElement>(null);
@@ -46,6 +48,7 @@ export function TraceView({ trace }: { trace: Trace }) {
   const onlyCritical = search.only === 'critical';
   const adjusted = search.clock !== 'raw';
   const hide = search.found === 'only';
+  const showUsual = search.usual !== '0';
   const query = search.find ?? '';
 
   const [span, openSpan] = useSpanInAddress(trace, search.span, set, index);
@@ -57,8 +60,17 @@ export function TraceView({ trace }: { trace: Trace }) {
     return onlyCritical ? withAncestors(trace, criticalRows(trace)) : undefined;
   }, [trace, found, searching, hide, onlyCritical]);
   const options: WaterfallOptions = useMemo(
-    () => ({ logs, showLogs, segments, events, keep, matches: searching ? found.matches : undefined, adjusted }),
-    [logs, showLogs, segments, events, keep, searching, found, adjusted],
+    () => ({
+      logs,
+      showLogs,
+      segments,
+      events,
+      usual: showUsual ? usual : NO_USUAL,
+      keep,
+      matches: searching ? found.matches : undefined,
+      adjusted,
+    }),
+    [logs, showLogs, segments, events, usual, showUsual, keep, searching, found, adjusted],
   );
 
   const go = useCallback((next: TabKey) => set({ tab: next === 'waterfall' ? undefined : next }, 'push'), [set]);
@@ -91,13 +103,21 @@ export function TraceView({ trace }: { trace: Trace }) {
   const toggle = {
     logs: () => set({ logs: showLogs ? undefined : '1' }),
     critical: () => set({ only: onlyCritical ? undefined : 'critical' }),
+    usual: () => set({ usual: showUsual ? '0' : undefined }),
   };
 
   const group = 'Trace';
+  const nextView = {
+    keys: 'v',
+    about: 'Next view',
+    group,
+    run: () => go(TABS[(TABS.indexOf(tab) + 1) % TABS.length]!),
+  };
   useHotkeys(
     tab !== 'waterfall'
-      ? [{ keys: 'Escape', about: 'Close the panel', group, run: () => openSpan(-1), hidden: true }]
+      ? [nextView, { keys: 'Escape', about: 'Close the panel', group, run: () => openSpan(-1), hidden: true }]
       : [
+          nextView,
           ...LETTERS.map(({ keys, about, command }) => ({
             keys,
             about,
@@ -109,6 +129,7 @@ export function TraceView({ trace }: { trace: Trace }) {
           { keys: 'Shift+E', about: 'Previous error', group, run: () => step(errors, -1) },
           { keys: 'p', about: 'Only the critical path', group, run: toggle.critical },
           { keys: 'l', about: 'Logs between the spans', group, run: toggle.logs },
+          { keys: 'n', about: 'The usual behind the bars', group, run: toggle.usual },
           { keys: 'Escape', about: 'Close the panel', group, run: () => openSpan(-1), hidden: true },
           // Pressed again, while the field has the focus, the key is the browser's own.
           ...(findFocused
@@ -120,14 +141,7 @@ export function TraceView({ trace }: { trace: Trace }) {
   const place = searching && active >= 0 ? found.rows.indexOf(active) + 1 : 0;
   return (
     <div className="trace-page">
-      <Header
-        trace={trace}
-        why={why.data}
-        adjusted={adjusted}
-        onAdjusted={setAdjusted}
-        onFind={toFind}
-        onSpanId={showId}
-      />
+      <Header trace={trace} why={why} adjusted={adjusted} onAdjusted={setAdjusted} onFind={toFind} onSpanId={showId} />
       <div className="trace-body" data-panel={span >= 0}>
         <Tabs
           label="Views of the trace"
@@ -137,8 +151,10 @@ export function TraceView({ trace }: { trace: Trace }) {
           tabs={[
             { key: 'waterfall', label: 'Waterfall' },
             { key: 'hops', label: 'Hops' },
+            { key: 'flame', label: 'Flame' },
             { key: 'logs', label: asked.data ? `Logs ${formatWhole(asked.data.total?.value ?? logs.length)}` : 'Logs' },
             { key: 'spans', label: 'Spans' },
+            { key: 'story', label: 'Story' },
             { key: 'raw', label: 'Raw' },
           ]}
         >
@@ -162,12 +178,15 @@ export function TraceView({ trace }: { trace: Trace }) {
                 logs={logs.length}
                 showLogs={showLogs}
                 onlyCritical={onlyCritical}
+                usual={usual.size > 0}
+                showUsual={showUsual}
                 skewed={skewedServices(trace).length > 0}
                 adjusted={adjusted}
                 zoomed={search.zoom !== undefined}
                 onError={way => step(errors, way)}
                 onLogs={toggle.logs}
                 onCritical={toggle.critical}
+                onUsual={toggle.usual}
                 onAdjusted={() => setAdjusted(!adjusted)}
                 onCommand={command => waterfall.current?.run(command)}
               />
@@ -195,9 +214,11 @@ export function TraceView({ trace }: { trace: Trace }) {
               }}
             />
           </div>
-          {tab === 'hops' && <HopsTab trace={trace} index={index} onSpan={show} />}
+          {tab === 'hops' && <HopsTab trace={trace} index={index} why={why} onSpan={show} />}
+          {tab === 'flame' && <FlameTab trace={trace} index={index} onSpan={openSpan} onFind={toFind} />}
           {tab === 'logs' && <LogsTab trace={trace} logs={logs} asked={asked} onSpan={show} />}
           {tab === 'spans' && <SpansTab trace={trace} onFind={toFind} onSpan={show} />}
+          {tab === 'story' && <StoryTab trace={trace} />}
           {tab === 'raw' && <RawTab trace={trace} />}
         </Tabs>
         {span >= 0 && span < trace.length && (
@@ -233,42 +254,4 @@ function markPainted(): void {
   if (painted) return;
   painted = true;
   performance.mark('hopline:waterfall-painted');
-}
-
-/** The open span: at once for the panel, a little later in the address, and back from it when a link or Back changed it. */
-function useSpanInAddress(
-  trace: Trace,
-  inAddress: string | undefined,
-  set: ReturnType<typeof useAddress>['set'],
-  index: { row(id: string): number },
-): [number, (row: number) => void] {
-  const written = useRef(inAddress);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const [row, setRow] = useState(() => (inAddress ? index.row(inAddress) : -1));
-  useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => {
-    if (inAddress === written.current) return;
-    written.current = inAddress;
-    setRow(inAddress ? index.row(inAddress) : -1);
-  }, [inAddress, index]);
-  // Another tree of the same trace: the span stands in another row.
-  const id = useRef<string | null>(null);
-  useEffect(() => {
-    if (id.current) setRow(index.row(id.current));
-  }, [index]);
-  id.current = row >= 0 && row < trace.length ? trace.spanIds.at(row) : null;
-
-  const open = useCallback(
-    (next: number) => {
-      setRow(next);
-      clearTimeout(timer.current);
-      timer.current = setTimeout(() => {
-        const spanId = next >= 0 ? (trace.spanIds.at(next) ?? undefined) : undefined;
-        written.current = spanId;
-        set({ span: spanId });
-      }, ADDRESS_MS);
-    },
-    [trace, set],
-  );
-  return [row, open];
 }

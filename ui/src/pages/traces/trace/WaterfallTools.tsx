@@ -9,12 +9,15 @@ export function WaterfallTools({
   logs,
   showLogs,
   onlyCritical,
+  usual,
+  showUsual,
   skewed,
   adjusted,
   zoomed,
   onError,
   onLogs,
   onCritical,
+  onUsual,
   onAdjusted,
   onCommand,
 }: {
@@ -22,12 +25,16 @@ export function WaterfallTools({
   logs: number;
   showLogs: boolean;
   onlyCritical: boolean;
+  /** Something is known of it. */
+  usual: boolean;
+  showUsual: boolean;
   skewed: boolean;
   adjusted: boolean;
   zoomed: boolean;
   onError: (step: 1 | -1) => void;
   onLogs: () => void;
   onCritical: () => void;
+  onUsual: () => void;
   onAdjusted: () => void;
   onCommand: (command: WaterfallCommand) => void;
 }) {
@@ -66,6 +73,17 @@ export function WaterfallTools({
       >
         Critical path
       </button>
+      {usual && (
+        <button
+          type="button"
+          className="button"
+          aria-pressed={showUsual}
+          onClick={onUsual}
+          title="What such calls usually take, as a shade behind the bars (n)"
+        >
+          Usual
+        </button>
+      )}
       {skewed && (
         <button
           type="button"

@@ -2,20 +2,30 @@
 
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { traceStory } from '../../../api/related';
 import {
   criticalPath,
   placeLogs,
   placeSegments,
+  placeUsual,
   sinceStart,
   spanDetails,
   traceHops,
   traceLogs,
-  traceStory,
   traceTree,
   traceWhy,
 } from '../../../api/trace';
 import type { SpanWire } from '../../../api/wire';
-import { countMarked, hasMark, Mark, type Segment, SpanIndex, type Trace, type TraceLog } from '../../../model/trace';
+import {
+  countMarked,
+  hasMark,
+  Mark,
+  type Segment,
+  SpanIndex,
+  type Trace,
+  type TraceLog,
+  type Usual,
+} from '../../../model/trace';
 
 /** A finished trace does not change but for late spans. */
 const STALE_MS = 5 * 60_000;
@@ -28,6 +38,7 @@ const PREFETCH_SPANS_MAX = 10_000;
 
 const NO_LOGS: readonly TraceLog[] = [];
 const NO_SEGMENTS: readonly Segment[] = [];
+const NO_USUAL: ReadonlyMap<number, Usual> = new Map();
 const NO_EVENTS: ReadonlyMap<number, readonly number[]> = new Map();
 
 export function arriving(trace: Trace): boolean {
@@ -87,14 +98,17 @@ export function useHops(id: string, startUnixNano: bigint) {
 }
 
 /** The verdict may be missing, late or wrong-footed: the page says nothing then, it is a headline and no more. */
-export function useWhy(id: string, trace: Trace | undefined) {
-  return useQuery({
+export function useWhy(id: string, trace: Trace | undefined, index: SpanIndex | undefined) {
+  const asked = useQuery({
     queryKey: ['trace', id, 'why', trace?.length],
     queryFn: ({ signal }) => traceWhy(id, signal),
     enabled: !!trace,
     staleTime: STALE_MS,
     retry: false,
   });
+  const why = asked.data ?? undefined;
+  const usual = useMemo(() => (why && trace && index ? placeUsual(why, trace, index) : NO_USUAL), [why, trace, index]);
+  return { why, usual };
 }
 
 export function useStory(id: string, enabled: boolean) {

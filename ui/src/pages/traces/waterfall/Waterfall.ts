@@ -3,30 +3,32 @@
  * nothing but this decides what a frame costs; React only mounts it and hears what happens.
  *
  * Reading order: scene.ts (what a frame is painted from), paint*.ts (painting it), stage.ts (elements), mirror.ts (the same
- * rows for screen readers), pointer.ts (mouse), keys.ts (which key means which command), and this, which ties them together.
+ * rows for screen readers), folding.ts (what is open), layers.ts (what lies on the bars), pointer.ts (mouse), keys.ts (which key means which command), and this, which ties them together.
  */
 
 import {
-  ancestors,
   type Extent,
   extent,
   type Segment,
   SpanIndex,
-  startOf,
   type Trace,
   type TraceLog,
+  type Usual,
 } from '../../../model/trace';
 import { nextOf } from '../../../model/traceFind';
-import { type Fold, findSpanRow, fold, RowKind, reveal, startsFold, visibleRows } from '../../../model/traceRows';
+import { findSpanRow, RowKind, reveal, visibleRows } from '../../../model/traceRows';
 import { shownTheme } from '../../../state/preferences';
+import { Folding } from './folding';
 import { gridKey, type WaterfallCommand } from './keys';
+import { Layers } from './layers';
 import { minimapPixels } from './minimap';
 import { Mirror } from './mirror';
+import { childRow, parentRow, rowOf, spanAbove, stretchOf } from './moves';
 import { paintRows } from './paint';
 import { paintMinimap, paintRuler } from './paintTop';
 import { minimapColours, readPalette } from './palette';
 import { listen, placeBrush } from './pointer';
-import { indentOf, type Moment, ROW_HEIGHT, type Scene } from './scene';
+import { indentOf, ROW_HEIGHT, type Scene } from './scene';
 import { Stage } from './stage';
 import { fillTip } from './tip';
 import { around, clamp, isWhole, pan, zoom } from './view';
@@ -39,6 +41,8 @@ export interface WaterfallOptions {
   segments: readonly Segment[];
   /** Moments of span events by row, as far as they are known. */
   events: ReadonlyMap<number, readonly number[]>;
+  /** What such spans usually take, by row; empty until it is known, or when it is not shown. */
+  usual: ReadonlyMap<number, Usual>;
   /** Only these rows. */
   keep: Uint8Array | undefined;
   /** The rest is dimmed. */
@@ -69,12 +73,8 @@ export class Waterfall {
   private readonly scene: Scene;
   private options: WaterfallOptions;
   private whole: Extent;
-  private collapsed = new Set<number>();
-  private unfolded = new Set<number>();
-  private moments = new Map<number, Moment[]>();
-  private sums = new Map<number, Fold>();
-  private critical = new Map<number, Segment[]>();
-  private nextSegment = new Map<Segment, Segment>();
+  private readonly folding = new Folding();
+  private readonly layers = new Layers();
   private overviewDrawn = false;
   private theme: string = shownTheme();
   private frame = 0;
@@ -93,13 +93,14 @@ export class Waterfall {
       trace,
       rows: { length: 0, kind: new Uint8Array(0), ref: new Int32Array(0), level: new Int32Array(0) },
       logs: [],
-      collapsed: this.collapsed,
-      unfolded: this.unfolded,
+      collapsed: this.folding.collapsed,
+      unfolded: this.folding.unfolded,
       opens: span => trace.size[span]! > 1,
-      moments: span => this.moments.get(span),
-      folds: first => this.foldOf(first),
+      moments: span => this.layers.momentsOf(span),
+      folds: first => this.layers.foldOf(this.scene.trace, first, this.options.adjusted),
       critical: undefined,
-      after: segment => this.nextSegment.get(segment),
+      after: segment => this.layers.after(segment),
+      usual: options.usual,
       matches: undefined,
       adjusted: options.adjusted,
       view: this.whole,
@@ -136,7 +137,7 @@ export class Waterfall {
       const wasWhole = isWhole(this.scene.view, this.whole);
       this.whole = extent(this.scene.trace, options.adjusted);
       this.scene.view = wasWhole ? this.whole : clamp(this.scene.view, this.whole);
-      this.sums.clear();
+      this.layers.forgetFolds();
       this.overviewDrawn = false;
     }
     this.apply(options);
@@ -147,20 +148,14 @@ export class Waterfall {
     const before = this.scene.trace;
     if (trace === before) return;
     const index = new SpanIndex(trace);
-    const carry = (rows: Set<number>) => {
-      const spans = [...rows].map(row => index.row(before.spanIds.at(row) ?? '')).filter(row => row >= 0);
-      rows.clear();
-      for (const row of spans) rows.add(row);
-    };
-    carry(this.collapsed);
-    carry(this.unfolded);
+    this.folding.carry(before, index);
     const active = this.activeSpan();
     const activeId = active >= 0 ? before.spanIds.at(active) : null;
     const wasWhole = isWhole(this.scene.view, this.whole);
     this.scene.trace = trace;
     this.whole = extent(trace, this.options.adjusted);
     this.scene.view = wasWhole ? this.whole : clamp(this.scene.view, this.whole);
-    this.sums.clear();
+    this.layers.forgetFolds();
     this.overviewDrawn = false;
     this.scene.active = -1;
     this.apply(this.options);
@@ -185,7 +180,7 @@ export class Waterfall {
   /** Makes a span active, opening whatever hides it. */
   select(span: number, how: { quiet?: boolean; scroll?: boolean; center?: boolean } = {}): void {
     if (span < 0 || span >= this.scene.trace.length) return;
-    if (reveal(this.scene.trace, span, this.collapsed, this.unfolded)) this.rebuild();
+    if (reveal(this.scene.trace, span, this.folding.collapsed, this.folding.unfolded)) this.rebuild();
     const index = findSpanRow(this.scene.rows, span);
     if (index < 0) return;
     this.activate(index, how);
@@ -237,7 +232,7 @@ export class Waterfall {
   /** Goes to the next of these spans after the active one; false when there is none. */
   goTo(spans: Int32Array, step: 1 | -1): boolean {
     const shown = this.options.keep ? spans.filter(span => this.options.keep![span]) : spans;
-    const span = nextOf(shown, this.nearestSpan(), step);
+    const span = nextOf(shown, spanAbove(this.scene.rows, this.scene.active), step);
     if (span < 0) return false;
     this.select(span, { center: true });
     return true;
@@ -251,65 +246,20 @@ export class Waterfall {
     const { scene } = this;
     scene.adjusted = options.adjusted;
     scene.matches = options.matches;
+    scene.usual = options.usual;
     scene.logs = options.showLogs ? options.logs : [];
     const withLogs = options.showLogs ? new Set(options.logs.map(log => log.row)) : undefined;
     const { trace } = scene;
     scene.opens = span => trace.size[span]! > 1 || (withLogs?.has(span) ?? false);
-    if (before.logs !== options.logs || before.events !== options.events || this.moments.size === 0) {
-      this.placeMoments();
+    const first = before === options;
+    if (first || before.logs !== options.logs || before.events !== options.events) {
+      this.layers.placeMoments(options.events, options.logs);
     }
-    if (before.segments !== options.segments || before.adjusted !== options.adjusted || this.critical.size === 0) {
-      this.placeSegments();
+    if (first || before.segments !== options.segments || before.adjusted !== options.adjusted) {
+      this.layers.placeSegments(options.segments, trace.skew, options.adjusted);
     }
-    scene.critical = options.segments.length > 0 ? span => this.critical.get(span) : undefined;
+    scene.critical = options.segments.length > 0 ? span => this.layers.criticalOf(span) : undefined;
     this.rebuild();
-  }
-
-  private placeMoments(): void {
-    this.moments = new Map();
-    const add = (row: number, moment: Moment) => {
-      const list = this.moments.get(row);
-      if (list) list.push(moment);
-      else this.moments.set(row, [moment]);
-    };
-    for (const [row, times] of this.options.events) for (const at of times) add(row, { at, colour: 'event' });
-    for (const { row, at, log } of this.options.logs) {
-      if (row < 0) continue;
-      const { severity } = log;
-      const colour =
-        severity === 'fatal' || severity === 'error'
-          ? 'error'
-          : severity === 'warn' || severity === 'info'
-            ? severity
-            : 'debug';
-      add(row, { at, colour });
-    }
-  }
-
-  private placeSegments(): void {
-    this.critical = new Map();
-    this.nextSegment = new Map();
-    let last: Segment | undefined;
-    const { skew } = this.scene.trace;
-    for (const placed of this.options.segments) {
-      // The path is known by corrected clocks; shown as reported, it moves with its span.
-      const back = this.options.adjusted ? 0 : skew[placed.row]!;
-      const segment = back === 0 ? placed : { ...placed, from: placed.from - back, to: placed.to - back };
-      const list = this.critical.get(segment.row);
-      if (list) list.push(segment);
-      else this.critical.set(segment.row, [segment]);
-      if (last) this.nextSegment.set(last, segment);
-      last = segment;
-    }
-  }
-
-  private foldOf(first: number): Fold {
-    let sum = this.sums.get(first);
-    if (!sum) {
-      sum = fold(this.scene.trace, first, this.options.adjusted);
-      this.sums.set(first, sum);
-    }
-    return sum;
   }
 
   /** Builds the list of rows anew; the active row stays active and, when it is on screen, where it is. */
@@ -321,33 +271,18 @@ export class Waterfall {
     const offset = active * ROW_HEIGHT - stage.top;
     const onScreen = active >= 0 && offset >= 0 && offset < stage.height;
     scene.rows = visibleRows(scene.trace, {
-      collapsed: this.collapsed,
-      unfolded: this.unfolded,
+      collapsed: this.folding.collapsed,
+      unfolded: this.folding.unfolded,
       keep: this.options.keep,
       logs: this.options.showLogs ? this.options.logs : undefined,
     });
-    scene.active = this.placeOf(kind, ref);
+    scene.active = rowOf(scene.rows, scene.trace, kind, ref);
     scene.hovered = -1;
     stage.setRows(scene.rows.length);
     if (onScreen && scene.active >= 0) stage.top = scene.active * ROW_HEIGHT - offset;
     this.dirtyTop = true;
     this.request();
     this.settleSoon();
-  }
-
-  private placeOf(kind: number, ref: number): number {
-    const { rows, trace } = this.scene;
-    if (kind < 0) return -1;
-    if (kind === RowKind.span) {
-      // Hidden now: the nearest ancestor that is not takes its place.
-      const found = findSpanRow(rows, ref);
-      if (found >= 0) return found;
-      return ancestors(trace, ref).reduce((last, span) => Math.max(last, findSpanRow(rows, span)), -1);
-    }
-    for (let index = 0; index < rows.length; index++) {
-      if (rows.kind[index] === kind && rows.ref[index] === ref) return index;
-    }
-    return -1;
   }
 
   private activate(index: number, how: { quiet?: boolean; scroll?: boolean; center?: boolean } = {}): void {
@@ -361,23 +296,9 @@ export class Waterfall {
     if (!how.quiet) this.events.onSelect(this.activeSpan());
   }
 
-  /** The span of the active row, or the one it belongs to; −1 before the first. */
-  private nearestSpan(): number {
-    const { rows, active } = this.scene;
-    for (let index = active; index >= 0; index--) if (rows.kind[index] !== RowKind.log) return rows.ref[index]!;
-    return -1;
-  }
-
   private toggle(index: number, open?: boolean): boolean {
     const { rows, opens } = this.scene;
-    const ref = rows.ref[index]!;
-    if (rows.kind[index] === RowKind.fold) {
-      if (open === this.unfolded.has(ref)) return false;
-      if (!this.unfolded.delete(ref)) this.unfolded.add(ref);
-    } else if (rows.kind[index] === RowKind.span && opens(ref)) {
-      if (open === !this.collapsed.has(ref)) return false;
-      if (!this.collapsed.delete(ref)) this.collapsed.add(ref);
-    } else return false;
+    if (!this.folding.toggle(rows, index, opens, open)) return false;
     this.rebuild();
     this.mirror.renew(this.scene);
     return true;
@@ -389,33 +310,15 @@ export class Waterfall {
 
   private openOrChild(): void {
     const { active, rows } = this.scene;
-    if (active < 0 || this.toggle(active, true)) return;
-    if (active + 1 < rows.length && rows.level[active + 1]! > rows.level[active]!) this.activate(active + 1);
+    if (active >= 0 && !this.toggle(active, true)) this.activate(childRow(rows, active));
   }
 
   private toParent(): void {
-    const { active, rows } = this.scene;
-    for (let index = active - 1; index >= 0; index--) {
-      if (rows.level[index]! >= rows.level[active]!) continue;
-      this.activate(index);
-      return;
-    }
+    this.activate(parentRow(this.scene.rows, this.scene.active));
   }
 
-  /** Opens or closes a whole subtree, or the trace: then the first level stays open. */
   private setSubtree(span: number, close: boolean): void {
-    const { trace } = this.scene;
-    const from = Math.max(span, 0);
-    const to = span < 0 ? trace.length : span + trace.size[span]!;
-    for (let row = from; row < to; row++) {
-      if (!close) {
-        this.collapsed.delete(row);
-        if (startsFold(trace, row)) this.unfolded.add(row);
-      } else {
-        this.unfolded.delete(row);
-        if (trace.size[row]! > 1 && (span >= 0 || trace.depth[row]! > 0)) this.collapsed.add(row);
-      }
-    }
+    this.folding.setSubtree(this.scene.trace, span, close);
     this.rebuild();
     this.mirror.renew(this.scene);
   }
@@ -436,15 +339,9 @@ export class Waterfall {
   }
 
   private zoomToActive(): void {
-    const { active, rows, trace } = this.scene;
-    if (active < 0) return;
-    const ref = rows.ref[active]!;
-    if (rows.kind[active] === RowKind.fold) {
-      const sum = this.foldOf(ref);
-      this.setView(around(sum.from, sum.to - sum.from, this.whole));
-    } else if (rows.kind[active] === RowKind.span) {
-      this.setView(around(startOf(trace, ref, this.options.adjusted), trace.duration[ref]!, this.whole));
-    }
+    const { active, rows, trace, folds } = this.scene;
+    const stretch = active < 0 ? undefined : stretchOf(rows, trace, active, this.options.adjusted, folds);
+    if (stretch) this.setView(around(stretch.from, stretch.to - stretch.from, this.whole));
   }
 
   // Hearing

@@ -1,10 +1,10 @@
-import { type RefObject, useEffect, useRef } from 'react';
+import { type RefObject, useLayoutEffect, useRef } from 'react';
 import type { Trace } from '../../../model/trace';
 import { useShownTheme } from '../../../state/preferences';
 import { Waterfall, type WaterfallEvents, type WaterfallOptions } from './Waterfall';
 import './waterfall.css';
 
-/** Mounts the waterfall and hands it what changes; it does the rest itself. */
+/** Mounts the waterfall before the first frame and hands it what changes; it does the rest itself. */
 export function WaterfallView({
   trace,
   options,
@@ -25,7 +25,7 @@ export function WaterfallView({
   const theme = useShownTheme();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: made once; the effects below bring it up to date.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = new Waterfall(host.current!, trace, options, {
       onSelect: span => latest.current.onSelect(span),
       onOpen: span => latest.current.onOpen(span),
@@ -42,9 +42,9 @@ export function WaterfallView({
     };
   }, []);
 
-  useEffect(() => handle.current?.setTrace(trace), [handle, trace]);
-  useEffect(() => handle.current?.setOptions(options), [handle, options]);
-  useEffect(() => handle.current?.restyle(theme), [handle, theme]);
+  useLayoutEffect(() => handle.current?.setTrace(trace), [handle, trace]);
+  useLayoutEffect(() => handle.current?.setOptions(options), [handle, options]);
+  useLayoutEffect(() => handle.current?.restyle(theme), [handle, theme]);
 
   return <div ref={host} className="waterfall-host" />;
 }

@@ -30,6 +30,8 @@ function stateWords(scene: Scene, span: number): string {
   if (marks & Mark.inProgress) words.push('in progress');
   if (marks & Mark.cycleCut) words.push('cycle of parents cut here');
   if (marks & Mark.duplicateId) words.push('span id used twice');
+  const usual = scene.usual.get(span);
+  if (usual) words.push(`usually ${formatDuration(usual.nano)}`);
   if (trace.critical[span]! > 0) words.push(`critical path ${formatDuration(trace.critical[span]!)}`);
   if (trace.skew[span] !== 0) words.push(`clock corrected by ${formatDuration(trace.skew[span]!)}`);
   if (trace.logs[span]! > 0) words.push(plural(trace.logs[span]!, 'log'));

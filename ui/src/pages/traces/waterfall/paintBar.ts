@@ -2,12 +2,14 @@
 
 import { serviceColour } from '../../../model/colour';
 import { formatDuration, plural } from '../../../model/format';
-import { Mark, type Segment, startOf, type TraceLog, text } from '../../../model/trace';
+import { isUnusual, Mark, type Segment, startOf, type TraceLog, text } from '../../../model/trace';
 import type { Pen } from './paint';
 import { chip, fontOf, measured, severityToken } from './paintLabel';
 import { BAR_HEIGHT, type Moment, ROW_HEIGHT, type Scene, xOf } from './scene';
 
 const BAR_TOP = (ROW_HEIGHT - BAR_HEIGHT) / 2 - 1;
+/** How far the ghost of the usual stands out above the bar; below it runs the critical path. */
+const GHOST_AIR = 3;
 
 let hatches: { key: string; pattern: CanvasPattern | null } | undefined;
 
@@ -72,6 +74,8 @@ export function paintSpanBar(pen: Pen, scene: Scene, span: number, y: number): v
   }
   const [left, right] = ends(scene, start, duration);
   const colour = palette.services[serviceColour(text(trace.service, span))]!;
+  const usual = scene.usual.get(span);
+  const usualEnd = usual ? paintUsual(pen, scene, start, usual.nano, y) : left;
 
   bar(pen, left, right, y);
   if (marks & Mark.missing) {
@@ -93,12 +97,36 @@ export function paintSpanBar(pen: Pen, scene: Scene, span: number, y: number): v
     pen.fill();
     if (trace.failed[span]) paintFailure(pen, scene, left, right);
   }
+  if (usual) paintUsualEnd(pen, scene, start + usual.nano, y);
   if (trace.skew[span] !== 0) paintRawEnds(pen, scene, span, y);
   const segments = scene.critical?.(span);
   if (segments) paintCritical(pen, scene, segments, y);
   const moments = scene.moments(span);
   if (moments) for (const moment of moments) paintMoment(pen, scene, moment.at, momentColour(scene, moment.colour), y);
-  paintDuration(pen, scene, span, left, right, y);
+  paintDuration(pen, scene, span, left, Math.max(right, usualEnd), y);
+}
+
+/** A ghost behind the bar, as long as such spans usually are; how far it reaches on screen. */
+function paintUsual(pen: Pen, scene: Scene, start: number, nano: number, y: number): number {
+  const [left, right] = ends(scene, start, nano);
+  const alpha = pen.globalAlpha;
+  pen.globalAlpha = alpha * 0.16;
+  pen.fillStyle = scene.palette.colour.text;
+  pen.beginPath();
+  pen.roundRect(left - 1, y + BAR_TOP - GHOST_AIR, right - left + 1, BAR_HEIGHT + GHOST_AIR, 2);
+  pen.fill();
+  pen.globalAlpha = alpha;
+  return right;
+}
+
+/** Where it usually ends: over the bar when that went on. */
+function paintUsualEnd(pen: Pen, scene: Scene, at: number, y: number): void {
+  const x = Math.round(xOf(at, scene));
+  if (x < scene.labelWidth || x > scene.width) return;
+  pen.fillStyle = scene.palette.colour.surface;
+  pen.fillRect(x - 1, y + BAR_TOP - GHOST_AIR, 3.5, BAR_HEIGHT + GHOST_AIR);
+  pen.fillStyle = scene.palette.colour.text;
+  pen.fillRect(x, y + BAR_TOP - GHOST_AIR, 1.5, BAR_HEIGHT + GHOST_AIR);
 }
 
 function paintFailure(pen: Pen, scene: Scene, left: number, right: number): void {
@@ -162,7 +190,7 @@ function paintDuration(pen: Pen, scene: Scene, span: number, left: number, right
   if (marks & Mark.missing) return;
   const unfinished = (marks & Mark.inProgress) !== 0;
   const duration = formatDuration(trace.duration[span]!);
-  const words = unfinished ? `in progress, ≥ ${duration}` : duration;
+  const words = unfinished ? `in progress, ≥ ${duration}` : withUsual(pen, scene, span, duration, right);
   const ink = trace.failed[span] ? palette.colour.error : palette.colour.muted;
   let end = besides(pen, scene, words, ink, left, unfinished ? Math.max(right, left + 40) : right, y);
   if (marks & Mark.firstCause) {
@@ -179,6 +207,15 @@ function paintDuration(pen: Pen, scene: Scene, span: number, left: number, right
   }
   if (marks & Mark.orphan)
     chip(pen, scene, 'parent missing', end + 7, y, palette.colour.muted, palette.colour.sunken, palette.colour.line);
+}
+
+/** The duration, and the usual where it is another one and has room. */
+function withUsual(pen: Pen, scene: Scene, span: number, duration: string, right: number): string {
+  const usual = scene.usual.get(span);
+  if (!usual || !isUnusual(scene.trace.duration[span]!, usual.nano)) return duration;
+  const words = `${duration}, usually ${formatDuration(usual.nano)}`;
+  pen.font = fontOf(scene, 11);
+  return right + 6 + measured(pen, words) <= scene.width - 4 ? words : duration;
 }
 
 function besides(pen: Pen, scene: Scene, words: string, ink: string, left: number, right: number, y: number): number {

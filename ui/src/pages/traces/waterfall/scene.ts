@@ -1,6 +1,6 @@
 /** What one frame is painted from. The painter reads it and keeps nothing. */
 
-import type { Extent, Segment, Trace, TraceLog } from '../../../model/trace';
+import type { Extent, Segment, Trace, TraceLog, Usual } from '../../../model/trace';
 import type { Fold, VisibleRows } from '../../../model/traceRows';
 import type { Palette } from './palette';
 
@@ -24,6 +24,8 @@ export interface Scene {
   critical: ((span: number) => readonly Segment[] | undefined) | undefined;
   /** The stretch that follows on the critical path, for the line between two bars. */
   after: (segment: Segment) => Segment | undefined;
+  /** What such spans usually take, by row: drawn as a ghost behind the bar. Empty when it is not shown. */
+  usual: ReadonlyMap<number, Usual>;
   /** What find has found: the rest is dimmed. */
   matches: Uint8Array | undefined;
   adjusted: boolean;

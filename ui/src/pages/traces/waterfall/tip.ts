@@ -26,6 +26,8 @@ function lines(scene: Scene, index: number): string[] {
     operation,
     `${formatDuration(duration)}, ${formatShare(duration, trace.summary.duration)} of the trace · starts at ${formatDuration(startOf(trace, ref, scene.adjusted))}`,
   ];
+  const usual = scene.usual.get(ref);
+  if (usual) found.push(`usually ${formatDuration(usual.nano)}: the median of ${plural(usual.count, 'call')}`);
   if (trace.critical[ref]! > 0) found.push(`${formatDuration(trace.critical[ref]!)} on the critical path`);
   const message = trace.failed[ref] ? trace.statusMessages.at(ref) : null;
   if (message) found.push(`error: ${message.slice(0, 300)}`);

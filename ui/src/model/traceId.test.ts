@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { traceIdIn } from './trace-id';
+import { traceIdIn } from './traceId';
 
 test('a trace id is found in what was pasted', () => {
   const id = '4bf92f3577b34da6a3ce929d0e0e4736';
