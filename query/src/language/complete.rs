@@ -52,7 +52,7 @@ pub fn values_column(field: &str, target: Target) -> Option<Column> {
         Field::Column(name) => Some(Column::Fixed(name)),
         // Most attributes stand at the row; the resource's are asked through its columns.
         Field::Attribute(key) | Field::Any(key) => Some(Column::Attribute(key)),
-        Field::Resource(_) | Field::Scope(_) | Field::Event(_) | Field::Link(_) => None,
+        Field::Resource(_) | Field::Scope(_) | Field::Event(_) | Field::Link(_) | Field::Body(_) => None,
     };
     match fields::resolve(&name(field)?, target).ok()? {
         Meaning::Any(field) | Meaning::Names { field, .. } => column(field),
@@ -337,6 +337,11 @@ fn holds(expr: &Expr) -> bool {
 /// The scopes that may stand before an attribute's key, with their dot.
 pub fn scopes(target: Target) -> impl Iterator<Item = String> {
     let spans = matches!(target, Target::Traces | Target::Spans);
-    let all = [Scope::Resource, Scope::Attributes, Scope::Scope, Scope::Event, Scope::Link];
-    all.into_iter().filter(move |scope| spans || !matches!(scope, Scope::Event | Scope::Link)).map(|scope| format!("{}.", scope.name()))
+    let all = [Scope::Resource, Scope::Attributes, Scope::Scope, Scope::Event, Scope::Link, Scope::Body];
+    let stands = move |scope: &Scope| match scope {
+        Scope::Event | Scope::Link => spans,
+        Scope::Body => target == Target::Logs,
+        _ => true,
+    };
+    all.into_iter().filter(stands).map(|scope| format!("{}.", scope.name()))
 }
