@@ -97,9 +97,7 @@ fn walk(json: &str, path: &str, depth: usize, holds: &mut dyn FnMut(&Found<'_>) 
             }
             false
         }
-        Some(b'{') if json.starts_with("{\"$pairs\":[") => {
-            attributes::entries(json).any(|(key, raw)| member(&key, raw, path, depth, holds))
-        }
+        Some(b'{') if json.starts_with("{\"$pairs\":[") => attributes::entries(json).any(|(key, raw)| member(&key, raw, path, depth, holds)),
         Some(b'{') => {
             reader.at += 1;
             while let Some((key, raw)) = reader.member() {
@@ -141,6 +139,43 @@ fn value(raw: &str, holds: &mut dyn FnMut(&Found<'_>) -> bool) -> bool {
         }
     }
     false
+}
+
+/// Calls `each` with the paths of the fields of a body, those of lists left out. Keys with signs in them, which a query would have to quote, are left out too.
+pub fn paths(body: &str, each: &mut dyn FnMut(&str)) {
+    match json(body) {
+        Some((_, json)) => inside(json, "", 0, each),
+        None => {
+            for (at, _) in body.match_indices('=') {
+                let start = body[..at].rfind(|c: char| !plain_key(c)).map_or(0, |before| before + 1);
+                if let Some(key) = body.get(start..at).filter(|key| key.starts_with(|c: char| c.is_ascii_alphabetic())) {
+                    each(key);
+                }
+            }
+        }
+    }
+}
+
+/// Objects inside each other whose fields are listed.
+const LISTED_DEPTH_MAX: usize = 3;
+
+fn inside(json: &str, above: &str, depth: usize, each: &mut dyn FnMut(&str)) {
+    let mut reader = Reader { text: json, at: 0 };
+    if reader.byte() != Some(b'{') {
+        return;
+    }
+    reader.at += 1;
+    while let Some((key, raw)) = reader.member() {
+        if key.is_empty() || !key.chars().all(plain_key) {
+            continue;
+        }
+        let path = if above.is_empty() { key.into_owned() } else { format!("{above}.{key}") };
+        if raw.starts_with('{') && depth < LISTED_DEPTH_MAX { inside(raw, &path, depth + 1, each) } else { each(&path) }
+    }
+}
+
+fn plain_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')
 }
 
 /// JSON with whatever white space; stops at the first thing it cannot read.
@@ -319,8 +354,22 @@ mod tests {
     }
 
     #[test]
+    fn paths_of_bodies() {
+        let list = |body: &str| {
+            let mut found = Vec::new();
+            paths(body, &mut |path| found.push(path.to_owned()));
+            found.join(" ")
+        };
+        assert_eq!(list(r#"{"a":1,"b":{"c":2,"d e":3,"f":{}},"g":[{"h":1}]}"#), "a b.c g");
+        assert_eq!(list("ts=1 level=info url=http://x/?q=1 =y"), "ts level url q");
+        assert_eq!(list("nothing"), "");
+    }
+
+    #[test]
     fn decimals() {
-        for (text, expect) in [("0", true), ("-12.50", true), ("10", true), ("007", false), ("1e3", false), ("1.", false), ("", false), ("-", false), ("+1", false)] {
+        for (text, expect) in
+            [("0", true), ("-12.50", true), ("10", true), ("007", false), ("1e3", false), ("1.", false), ("", false), ("-", false), ("+1", false)]
+        {
             assert_eq!(decimal(text), expect, "{text}");
         }
     }

@@ -55,8 +55,7 @@ mod tests {
     #[test]
     fn classes_and_words() {
         let classes: Vec<&str> = [0, 1, 4, 5, 9, 12, 13, 17, 21, 24, 25, -3].map(class).to_vec();
-        let expect =
-            ["unspecified", "trace", "trace", "debug", "info", "info", "warn", "error", "fatal", "fatal", "unspecified", "unspecified"];
+        let expect = ["unspecified", "trace", "trace", "debug", "info", "info", "warn", "error", "fatal", "fatal", "unspecified", "unspecified"];
         assert_eq!(classes, expect);
         for name in CLASSES {
             assert_eq!(number(name).map(class), Some(name));

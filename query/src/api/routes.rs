@@ -1,12 +1,13 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, errors, follow, logs, map, openapi, related, services, spans, sql, status, tail, traces};
+use super::{complete, errors, follow, logs, map, openapi, queries, related, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use std::sync::Arc;
 
 /// A parameter as the document shows it.
@@ -208,6 +209,19 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         },
         endpoint("query", "/api/v1/sql/schema", "Tables and columns of SQL", &[], &[], get(sql::schema)),
         endpoint("query", "/api/v1/complete", "What may be typed next in a query", COMPLETE, &[], get(complete::complete)),
+        endpoint("query", "/api/v1/queries", "Questions at work, oldest first, with how far they are", &[], &[], get(queries::list)),
+        endpoint(
+            "query",
+            "/api/v1/queries/{id}",
+            "One question at work, by the id of its answer's X-Hopline-Query-Id or of its parameter query_id; as a stream, its progress until it ends",
+            &[],
+            &["text/event-stream"],
+            get(queries::one),
+        ),
+        Endpoint {
+            method: "delete",
+            ..endpoint("query", "/api/v1/queries/{id}", "Stop it: its answer ends with status 499", &[], &[], delete(queries::stop))
+        },
         endpoint("server", "/api/v1/status", "State of the server, ingest by exporter, newest receiver errors", &[], &[], get(status::status)),
         Endpoint {
             method: "post",
@@ -254,7 +268,18 @@ async fn count(State(query): State<Arc<Query>>, request: Request, next: Next) ->
     let began = std::time::Instant::now();
     let path = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let asked = request.uri().query().unwrap_or_default().to_owned();
-    let response = next.run(request).await;
+    // Probes, and what only looks at the others, are no questions.
+    let is_question =
+        path.starts_with("/api/v1/") && !["/api/v1/queries", "/api/v1/status", "/api/v1/logs/tail"].iter().any(|no| path.starts_with(no));
+    let response = if is_question {
+        let (id, mut response) = query.runner.running.ask(&path, &asked, query.clock.now(), next.run(request)).await;
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-hopline-query-id", id);
+        }
+        response
+    } else {
+        next.run(request).await
+    };
     let elapsed = began.elapsed();
     query.counters.add(&path, response.status().as_u16(), elapsed);
     if elapsed.as_millis() as u64 >= query.config.slow_ms && path.starts_with("/api") {

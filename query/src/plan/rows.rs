@@ -4,6 +4,7 @@ use crate::api::params::{bad_cursor, decode_cursor, encode_cursor};
 use crate::api::reply::Total;
 use crate::error::Result;
 use crate::language::Compiled;
+use crate::plan::kept::Kept;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
 use hopline_model::schema::{column, time_column};
@@ -37,7 +38,7 @@ pub(crate) struct Asked {
 }
 
 /// One page and how many there are in all.
-pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result<Page> {
+pub(crate) fn page(snapshot: &Snapshot, kept: &Kept, asked: Asked, cancel: &Cancel) -> Result<Page> {
     let after = asked.cursor.as_deref().map(position).transpose()?;
     let mut request = ScanRequest {
         signal: asked.signal,
@@ -50,7 +51,8 @@ pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result
         after,
         cancel: cancel.clone(),
     };
-    let (mut batches, mut stats) = if asked.limit == 0 { (Vec::new(), ScanStats::default()) } else { snapshot.collect(&request)? };
+    let (mut batches, mut stats) =
+        if asked.limit == 0 { (Vec::new(), ScanStats::default()) } else { cancel.step("read rows", || snapshot.collect(&request))? };
     let found: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let cursor = (found > asked.limit).then(|| {
         cut(&mut batches, asked.limit);
@@ -61,7 +63,7 @@ pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result
     } else {
         request.after = None;
         request.limit = None;
-        let (value, counted) = snapshot.count(&request)?;
+        let (value, counted) = cancel.step("count the rest", || kept.count(snapshot, &request))?;
         stats.blocks = stats.blocks.max(counted.blocks);
         stats.blocks_pruned = stats.blocks_pruned.max(counted.blocks_pruned);
         stats.rows_scanned += counted.rows_scanned;

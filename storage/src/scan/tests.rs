@@ -81,12 +81,11 @@ pub(crate) fn span() -> impl Strategy<Value = Span> {
 
 /// Plain, JSON, logfmt, and JSON with escapes.
 fn body() -> impl Strategy<Value = String> {
-    let fields = (select(vec!["1", "500", "1e0", "007", "x", "\"x\""]), 0..3)
-        .prop_map(|(value, shape)| match shape {
-            0 => format!("{{\"user\":{{\"id\":{value}}},\"n\":[{value},\"shop\"]}}"),
-            1 => format!("n={value} user.id={value} msg=declined"),
-            _ => format!("{{\"\\u0075ser\":{{\"id\":{value}}}}}"),
-        });
+    let fields = (select(vec!["1", "500", "1e0", "007", "x", "\"x\""]), 0..3).prop_map(|(value, shape)| match shape {
+        0 => format!("{{\"user\":{{\"id\":{value}}},\"n\":[{value},\"shop\"]}}"),
+        1 => format!("n={value} user.id={value} msg=declined"),
+        _ => format!("{{\"\\u0075ser\":{{\"id\":{value}}}}}"),
+    });
     prop_oneof![4 => text(), 1 => json_map(3), 2 => fields]
 }
 

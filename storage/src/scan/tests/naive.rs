@@ -236,7 +236,9 @@ impl Row {
                     false
                 });
                 // Numbers that are not written out are equal as text alone: shown here as what no number is equal to.
-                let plain = |text: &String| matches!(test, Test::Range { .. }) || hopline_model::body::decimal(text) || number(&Value::String(text.clone())).is_none();
+                let plain = |text: &String| {
+                    matches!(test, Test::Range { .. }) || hopline_model::body::decimal(text) || number(&Value::String(text.clone())).is_none()
+                };
                 let (numbers, texts): (Vec<String>, Vec<String>) = found.into_iter().partition(plain);
                 let as_text = |text: String| match test {
                     Test::Equals(constant) if *constant != text => None,
