@@ -156,6 +156,35 @@ fn an_answer_is_explained() {
     assert_eq!((&pruned["stats"]["blocks"], &pruned["stats"]["blocks_pruned"]), (&json!(1), &json!(1)), "{pruned}");
 }
 
+/// An export is every row that matches, once, in order, however many there are; the command writes the same.
+#[test]
+fn an_export_has_no_limit() {
+    let mut server = Server::start();
+    let base = now_nano() - 60_000_000_000;
+    for first in [0, 5000, 10_000] {
+        let logs: Vec<LogOf> = (first..first + 5000).map(|number| LogOf { at_ms: (number % 977) as f64, ..log(number) }).collect();
+        server.exporter().send(&Message::logs(base, &logs), Encoding::Protobuf);
+        if first == 5000 {
+            server.stop();
+            server.start_again();
+        }
+    }
+    let lines = |query: &str| -> Vec<Value> {
+        let text = reqwest::blocking::get(format!("{}/api/v1/logs/export?from=0&q={query}", server.http())).unwrap().text().unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let all = lines("paid");
+    let key = |log: &Value| (log["time"].as_str().unwrap().to_owned(), log["id"].as_str().unwrap().parse::<u64>().unwrap());
+    assert_eq!(all.len(), 15_000);
+    assert!(all.windows(2).all(|pair| key(&pair[0]) > key(&pair[1])), "newest first, each once");
+    assert_eq!(lines("status:error").len(), 1500);
+    assert_eq!(lines("nothing").len(), 0);
+    let written = server.command(&["logs", "status:error", "--all", "--from", "0", "--format", "ndjson"]).output().unwrap();
+    assert!(written.status.success() && String::from_utf8_lossy(&written.stdout).lines().count() == 1500, "{written:?}");
+    let wrong = reqwest::blocking::get(format!("{}/api/v1/logs/export?q=severity:", server.http())).unwrap();
+    assert_eq!(wrong.status(), 400);
+}
+
 /// While records arrive, are sealed and the server is stopped, killed and started, every way to count says at least what was acknowledged and at most what was
 /// sent; at the end, exactly that.
 #[test]

@@ -25,6 +25,11 @@ pub(crate) fn question() -> Option<Arc<Question>> {
     QUESTION.try_with(Arc::clone).ok()
 }
 
+/// Goes on with a question in another task: where its answer is streamed.
+pub(crate) async fn within<T>(question: Arc<Question>, work: impl Future<Output = T>) -> T {
+    QUESTION.scope(question, work).await
+}
+
 /// One question at work.
 #[derive(Debug)]
 pub(crate) struct Question {

@@ -228,6 +228,9 @@ pub(crate) struct Logs {
     /// Only the records of this trace
     #[arg(long, value_name = "ID")]
     pub(crate) trace: Option<String>,
+    /// Every record that matches, newest first, as the server reads them; --limit is then of all
+    #[arg(long, conflicts_with_all = ["follow", "trace", "cursor"])]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) range: Range,
     #[command(flatten)]

@@ -112,6 +112,17 @@ impl Client {
         Err(anyhow!("{} closed the stream", self.ask.endpoint))
     }
 
+    /// Lines of `path` as they come, to the end of the answer.
+    pub(crate) fn lines(&self, path: &str, parameters: &Parameters, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let request = self.http.get(format!("{}{path}", self.ask.endpoint)).query(&parameters.0).header("accept", "application/x-ndjson");
+        let response = self.send(request.timeout(STREAM_TIMEOUT))?;
+        for line in BufReader::new(response).lines() {
+            let line = line.map_err(|error| anyhow!("the answer of {} broke off: {error}", self.ask.endpoint))?;
+            each(&line)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = self.http.post(format!("{}{path}", self.ask.endpoint)).json(body).header("accept", "application/json");
         self.answered(request)

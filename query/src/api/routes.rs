@@ -1,6 +1,6 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, errors, follow, logs, map, openapi, queries, related, services, spans, sql, status, tail, traces};
+use super::{complete, errors, export, follow, logs, map, openapi, queries, related, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -29,7 +29,9 @@ const LIMIT: Param = param("limit", "integer", "items at most; default 20, at mo
 const CURSOR: Param = param("cursor", "string", "where the answer before ended");
 const TOTAL: Param = param("total", "string", "exact: count beyond the limit of exact totals");
 const EXPLAIN: Param = param("explain", "boolean", "add stats: what was pruned, read and how long it took");
-const LIST: &[Param] = &[Q, FROM, TO, LIMIT, CURSOR, TOTAL, EXPLAIN];
+const QUERY_ID: Param = param("query_id", "string", "a name for this question, by which /api/v1/queries shows and stops it");
+const LIST: &[Param] = &[Q, FROM, TO, LIMIT, CURSOR, TOTAL, EXPLAIN, QUERY_ID];
+const EXPORT: &[Param] = &[Q, FROM, TO, param("limit", "integer", "rows at most; default all"), QUERY_ID];
 const RANGE: &[Param] = &[FROM, TO];
 const FACETS: &[Param] = &[Q, FROM, TO, param("fields", "string", "comma-separated names; default the most telling ones")];
 const ONE: &[Param] =
@@ -154,6 +156,22 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             get(errors::list),
         ),
         endpoint("spans", "/api/v1/spans", "Spans that match, newest first", LIST, rows, get(spans::list)),
+        endpoint(
+            "spans",
+            "/api/v1/spans/export",
+            "Every span that matches, newest first, as a stream of lines without a limit",
+            EXPORT,
+            &[NDJSON],
+            get(export::spans),
+        ),
+        endpoint(
+            "logs",
+            "/api/v1/logs/export",
+            "Every log record that matches, newest first, as a stream of lines without a limit",
+            EXPORT,
+            &[NDJSON],
+            get(export::logs),
+        ),
         endpoint("logs", "/api/v1/logs", "Log records that match, newest first", LIST, rows, get(logs::list)),
         endpoint("logs", "/api/v1/logs/histogram", "Counts by time and severity", HISTOGRAM, &[], get(logs::histogram)),
         endpoint("logs", "/api/v1/logs/facets", "Values of fields with counts", FACETS, &[], get(logs::facets)),
@@ -202,7 +220,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 "query",
                 "/api/v1/sql",
                 "SQL over spans, logs and metrics: {\"query\":\"select …\",\"params\":[…]}",
-                &[],
+                &[QUERY_ID],
                 &[NDJSON, CSV, ARROW, PARQUET],
                 post(sql::sql),
             )

@@ -4,7 +4,7 @@
 //! always asked. Answers are kept in `query.result_cache_bytes`; the least used go first.
 //!
 //! ```text
-//! (block, xxh3-128 of question ‖ filter) → count | cells | values
+//! (block, question and filter as text) → count | cells | values
 //! ```
 
 use super::values::Counts;
@@ -14,7 +14,8 @@ use hopline_storage::Snapshot;
 use hopline_storage::block::{Block, BlockId};
 use hopline_storage::scan::{Column, ScanRequest, ScanStats};
 use moka::sync::Cache;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,21 +52,21 @@ impl Answer {
 /// Shared by all questions.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    answers: Cache<(BlockId, u128), Arc<Answer>>,
+    answers: Cache<(BlockId, Arc<str>), Arc<Answer>>,
     found: AtomicU64,
     asked: AtomicU64,
 }
 
 impl Kept {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        let weigh = |_: &(BlockId, u128), answer: &Arc<Answer>| u32::try_from(answer.bytes()).unwrap_or(u32::MAX);
+        let weigh = |key: &(BlockId, Arc<str>), answer: &Arc<Answer>| u32::try_from(key.1.len() + answer.bytes()).unwrap_or(u32::MAX);
         Self { answers: Cache::builder().max_capacity(bytes_max).weigher(weigh).build(), found: AtomicU64::new(0), asked: AtomicU64::new(0) }
     }
 
     /// [`Snapshot::count`]
     pub(crate) fn count(&self, snapshot: &Snapshot, request: &ScanRequest) -> Result<(u64, ScanStats)> {
         let mut count = 0;
-        let ask = |part: &Snapshot| {
+        let ask = |part: &Snapshot| -> Result<(Answer, ScanStats)> {
             let (rows, stats) = part.count(request)?;
             Ok((Answer::Count(rows), stats))
         };
@@ -86,7 +87,7 @@ impl Kept {
         by: Option<&'static str>,
     ) -> Result<(Cells, ScanStats)> {
         let mut cells: BTreeMap<(UnixNanos, String), u64> = BTreeMap::new();
-        let ask = |part: &Snapshot| {
+        let ask = |part: &Snapshot| -> Result<(Answer, ScanStats)> {
             let (cells, stats) = part.histogram(request, bucket_nano, by)?;
             Ok((Answer::Cells(cells), stats))
         };
@@ -113,28 +114,33 @@ impl Kept {
         column: &Column,
         add: &mut dyn FnMut(&str, u64),
     ) -> Result<ScanStats> {
-        // More of one block than is kept are handed on as they come, so that no list of them is made.
-        let add = std::cell::RefCell::new(add);
-        let ask = |part: &Snapshot| {
-            let mut few = Some(Vec::new());
+        let add = RefCell::new(add);
+        let hand_on = |value: &str, rows: u64| {
+            let mut add = add.borrow_mut();
+            (*add)(value, rows);
+        };
+        let ask = |part: &Snapshot| -> Result<(Answer, ScanStats)> {
+            // More of one block than is kept is handed on as it comes.
+            let mut few: Option<HashMap<String, u64>> = Some(HashMap::new());
             let mut bytes = 0;
             let stats = part.values_each(request, column, &mut |value, rows| {
-                if let Some(kept) = &mut few {
-                    bytes += ENTRY_BYTES + value.len();
-                    kept.push((value.to_owned(), rows));
-                    if bytes > ANSWER_BYTES_MAX {
-                        kept.drain(..).for_each(|(value, rows)| (add.borrow_mut())(&value, rows));
-                        few = None;
-                    }
-                } else {
-                    (add.borrow_mut())(value, rows);
+                let Some(counts) = &mut few else { return hand_on(value, rows) };
+                if let Some(count) = counts.get_mut(value) {
+                    *count += rows;
+                    return;
+                }
+                bytes += ENTRY_BYTES + value.len();
+                counts.insert(value.to_owned(), rows);
+                if bytes > ANSWER_BYTES_MAX {
+                    counts.iter().for_each(|(value, rows)| hand_on(value, *rows));
+                    few = None;
                 }
             })?;
-            Ok((few.map_or(Answer::GivenOut, Answer::Values), stats))
+            Ok((few.map_or(Answer::GivenOut, |counts| Answer::Values(counts.into_iter().collect())), stats))
         };
         self.each(snapshot, request, &format!("values {column:?}"), &ask, &mut |answer| {
             if let Answer::Values(values) = answer {
-                values.iter().for_each(|(value, rows)| (add.borrow_mut())(value, *rows));
+                values.iter().for_each(|(value, rows)| hand_on(value, *rows));
             }
         })
     }
@@ -159,7 +165,7 @@ impl Kept {
         let key = key(question, request);
         for block in blocks {
             self.asked.fetch_add(1, Ordering::Relaxed);
-            if let Some(answer) = self.answers.get(&(block.meta.id, key)) {
+            if let Some(answer) = self.answers.get(&(block.meta.id, key.clone())) {
                 self.found.fetch_add(1, Ordering::Relaxed);
                 stats.blocks += 1;
                 add(&answer);
@@ -169,7 +175,7 @@ impl Kept {
             let (answer, read) = ask(&alone)?;
             add(&answer);
             if read.damaged.is_empty() && answer.bytes() <= ANSWER_BYTES_MAX {
-                self.answers.insert((block.meta.id, key), Arc::new(answer));
+                self.answers.insert((block.meta.id, key.clone()), Arc::new(answer));
             }
             plus(&mut stats, read);
         }
@@ -191,11 +197,8 @@ impl Kept {
 }
 
 /// Filters are told apart by their whole text, constants and all.
-fn key(question: &str, request: &ScanRequest) -> u128 {
-    let mut text = String::with_capacity(256);
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{question}\0{:?}\0{:?}", request.signal, request.predicate);
-    xxhash_rust::xxh3::xxh3_128(text.as_bytes())
+fn key(question: &str, request: &ScanRequest) -> Arc<str> {
+    format!("{question}\0{:?}\0{:?}", request.signal, request.predicate).into()
 }
 
 /// Parts of one snapshot: their blocks add up.

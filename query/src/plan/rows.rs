@@ -75,6 +75,23 @@ pub(crate) fn page(snapshot: &Snapshot, kept: &Kept, asked: Asked, cancel: &Canc
     Ok(Page { batches, cursor: cursor.flatten(), total, stats })
 }
 
+/// Rows in their order, without a total.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) signal: Signal,
+    pub(crate) batches: Vec<RecordBatch>,
+    /// Where the next ones are behind.
+    pub(crate) last: Option<(UnixNanos, Seq)>,
+    pub(crate) stats: ScanStats,
+}
+
+/// The rows behind `request.after`, at most `request.limit`.
+pub(crate) fn next_rows(snapshot: &Snapshot, request: ScanRequest) -> Result<Rows> {
+    let (batches, stats) = snapshot.collect(&request)?;
+    let last = batches.iter().rev().find_map(|batch| last_position(batch, request.signal));
+    Ok(Rows { signal: request.signal, batches, last, stats })
+}
+
 /// Keeps the first `rows` rows.
 fn cut(batches: &mut Vec<RecordBatch>, mut rows: usize) {
     for batch in batches.iter_mut() {

@@ -11,6 +11,9 @@ pub(crate) fn run(arguments: &Logs) -> Result<()> {
     if arguments.follow {
         return follow(&client, arguments);
     }
+    if arguments.all {
+        return export(&client, arguments);
+    }
     let mut parameters = Parameters::default().range(&arguments.range);
     let query = Some(&arguments.query).filter(|q| !q.is_empty());
     let answer = match &arguments.trace {
@@ -31,6 +34,26 @@ pub(crate) fn run(arguments: &Logs) -> Result<()> {
     }
     list::remarks(&answer, items.len());
     Ok(())
+}
+
+/// Every record, line by line.
+fn export(client: &Client, arguments: &Logs) -> Result<()> {
+    if arguments.ask.format == Format::Csv {
+        return Err(super::Usage("all records have no common columns: take them with --format ndjson".into()).into());
+    }
+    let screen = Screen::stdout();
+    let parameters = Parameters::default().set("q", Some(&arguments.query).filter(|q| !q.is_empty())).range(&arguments.range);
+    client.lines("/api/v1/logs/export", &parameters, |line| {
+        let record: Value = serde_json::from_str(line).context("a line of the export is not JSON")?;
+        if record.get("complete").is_some() {
+            list::remarks(&record, 0);
+            return Ok(());
+        }
+        match arguments.ask.format {
+            Format::Table => out(&lines(std::slice::from_ref(&record), screen)),
+            _ => out(&format!("{line}\n")),
+        }
+    })
 }
 
 /// Until Ctrl-C, or until the server goes away.
