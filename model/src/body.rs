@@ -383,7 +383,7 @@ mod tests {
 
         #[test]
         fn members_are_found(key in "[a-z$\"\\\\é]{1,5}", text in "\\PC{0,12}", number in any::<i64>()) {
-            let json = serde_json::json!({ "first": [{"x": 1}], &key: text, "n": {"m": number} });
+            let json = serde_json::json!({ "first": [{"x": 1}], (key.clone()): text, "n": {"m": number} });
             for body in [json.to_string(), serde_json::to_string_pretty(&json).unwrap()] {
                 if key != "n" {
                     prop_assert_eq!(all(&body, "n.m"), [number.to_string()]);

@@ -58,10 +58,11 @@ pub(crate) fn severity(severity_text: &str, text: &str) -> Option<i32> {
 }
 
 fn start_of(text: &str) -> &str {
-    text.get(..TEXT_BYTES_MAX).unwrap_or_else(|| {
-        let end = (TEXT_BYTES_MAX - 3..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        &text[..end.min(text.len())]
-    })
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn by_field(text: &str) -> Option<i32> {
@@ -105,9 +106,9 @@ fn level(found: &Found<'_>) -> Option<i32> {
 fn by_header(text: &str) -> Option<i32> {
     let line = text.lines().next().unwrap_or_default();
     let bytes = &line.as_bytes()[..line.len().min(HEADER_BYTES)];
-    if let Some(rest) = line.strip_prefix('<') {
-        let (number, _) = rest.split_once('>').filter(|(number, _)| (1..=3).contains(&number.len()))?;
-        return number.parse::<u8>().ok().filter(|number| *number <= 191).and_then(|number| severity::of_syslog(number % 8));
+    let priority = line.strip_prefix('<').and_then(|rest| rest.split_once('>')?.0.parse::<u8>().ok()).filter(|priority| *priority <= 191);
+    if let Some(priority) = priority {
+        return severity::of_syslog(priority % 8);
     }
     if let [letter @ (b'I' | b'W' | b'E' | b'F'), b'0' | b'1', b'0'..=b'9', b'0'..=b'3', b'0'..=b'9', b' ', ..] = bytes {
         return Some(match letter {
