@@ -156,6 +156,31 @@ fn an_answer_is_explained() {
     assert_eq!((&pruned["stats"]["blocks"], &pruned["stats"]["blocks_pruned"]), (&json!(1), &json!(1)), "{pruned}");
 }
 
+/// Keys that only resources have, and fields inside bodies, are offered and have values.
+#[test]
+fn completion_knows_resources_and_bodies() {
+    let server = Server::start();
+    let spans: Vec<SpanOf> = (0..20)
+        .map(|number| SpanOf { resource: json!({"k8s.pod.name": format!("cart-{}", number % 2)}).as_object().unwrap().clone(), ..span(number) })
+        .collect();
+    let logs: Vec<LogOf> =
+        (0..20).map(|number| LogOf { body: json!(format!("{{\"user\":{{\"id\":{}}},\"level\":\"warn\"}}", number % 2)), ..log(number) }).collect();
+    server.exporter().send(&Message::spans(now_nano(), &spans), Encoding::Protobuf);
+    server.exporter().send(&Message::logs(now_nano(), &logs), Encoding::Protobuf);
+    let offered = |signal: &str, q: &str| -> Vec<(String, u64)> {
+        let answer = server.api().get(&format!("/api/v1/complete?signal={signal}&q={q}"));
+        let items = answer["items"].as_array().unwrap();
+        items.iter().map(|item| (item["insert"].as_str().unwrap().to_owned(), item["count"].as_u64().unwrap_or(0))).collect()
+    };
+    assert!(offered("spans", "pod").contains(&("k8s.pod.name:".into(), 0)), "{:?}", offered("spans", "pod"));
+    assert_eq!(offered("spans", "k8s.pod.name:"), [("cart-0 ".to_owned(), 10), ("cart-1 ".to_owned(), 10)]);
+    assert_eq!(offered("spans", "status:error%20resource.k8s.pod.name:"), [("cart-0 ".to_owned(), 2)]);
+    assert!(offered("logs", "body.").contains(&("body.user.id:".into(), 0)), "{:?}", offered("logs", "body."));
+    assert_eq!(offered("logs", "body.user.id:"), [("0 ".to_owned(), 10), ("1 ".to_owned(), 10)]);
+    assert_eq!(offered("logs", "severity:"), [("info ".to_owned(), 18), ("error ".to_owned(), 2)]);
+    assert!(!offered("spans", "service.n").iter().any(|(insert, _)| insert.starts_with("service.name")), "it has a short name");
+}
+
 /// An export is every row that matches, once, in order, however many there are; the command writes the same.
 #[test]
 fn an_export_has_no_limit() {
