@@ -44,7 +44,7 @@ pub fn decimal(text: &str) -> bool {
 }
 
 /// Whether `holds` is true of any value at `path`; it is asked until it says so.
-pub fn any(body: &str, path: &str, holds: &mut dyn FnMut(&Found<'_>) -> bool) -> bool {
+pub fn matches(body: &str, path: &str, holds: &mut dyn FnMut(&Found<'_>) -> bool) -> bool {
     if path.is_empty() {
         return false;
     }
@@ -58,7 +58,7 @@ pub fn any(body: &str, path: &str, holds: &mut dyn FnMut(&Found<'_>) -> bool) ->
 /// The first value at `path`, as text.
 pub fn get(body: &str, path: &str) -> Option<String> {
     let mut first = None;
-    any(body, path, &mut |found| {
+    matches(body, path, &mut |found| {
         first = Some(found.text().to_owned());
         true
     });
@@ -312,7 +312,7 @@ mod tests {
 
     fn all(body: &str, path: &str) -> Vec<String> {
         let mut found = Vec::new();
-        any(body, path, &mut |value| {
+        matches(body, path, &mut |value| {
             found.push(value.text().to_owned());
             false
         });

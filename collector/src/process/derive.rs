@@ -70,7 +70,7 @@ fn by_field(text: &str) -> Option<i32> {
     if ["evel", "everity", "lvl", "@l"].iter().any(|part| memmem::find(bytes, part.as_bytes()).is_some()) {
         for key in LEVEL_KEYS {
             let mut number = None;
-            if body::any(text, key, &mut |found| {
+            if body::matches(text, key, &mut |found| {
                 number = level(found);
                 number.is_some()
             }) {

@@ -105,7 +105,7 @@ fn bodies(snapshot: &Snapshot, request: &ScanRequest, path: &str, counts: &mut C
     let stats = snapshot.scan(&request, &mut |batch| {
         let texts = Texts::of(&batch, column::BODY);
         for text in (0..batch.num_rows()).filter_map(|row| texts.get(row)) {
-            body::any(text, path, &mut |found| {
+            body::matches(text, path, &mut |found| {
                 counts.add(found.text(), 1);
                 false
             });

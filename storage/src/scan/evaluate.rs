@@ -112,7 +112,7 @@ fn compare(field: &Field, test: &Compiled, part: &dyn Part, signal: Signal, mask
             let escaped = memchr::memmem::find(bytes_of(loaded.array.as_string::<i32>()), b"\\u00").is_some();
             let key = if escaped { "" } else { last_key(path) };
             let needle = Needle { key: key.as_bytes().to_vec(), values: Vec::new() };
-            json(&loaded, mask, &needle, |text| body::any(text, path, &mut |found| test.written(found)))
+            json(&loaded, mask, &needle, |text| body::matches(text, path, &mut |found| test.written(found)))
         }
         Field::Event(_) | Field::Link(_) if signal != Signal::Spans => Ok(nothing(mask)),
         Field::Event(key) => {

@@ -231,7 +231,7 @@ impl Row {
             Field::Body(path) => {
                 let Self::Log(Log { body: Some(body), .. }) = self else { return Vec::new() };
                 let mut found = Vec::new();
-                hopline_model::body::any(body, path, &mut |value| {
+                hopline_model::body::matches(body, path, &mut |value| {
                     found.push(value.text().to_owned());
                     false
                 });
