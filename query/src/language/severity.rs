@@ -22,7 +22,10 @@ fn severity_numbers(text: &str, place: Place) -> Result<(i32, i32)> {
         return Ok((0, 0));
     }
     // Other names people use stand for the class they are in.
-    let alias = hopline_model::severity::number(lower).map_or(lower, hopline_model::severity::class);
+    let alias = match hopline_model::severity::number(lower) {
+        Some(number) => hopline_model::severity::class(number),
+        None => lower,
+    };
     for (class, first) in SEVERITIES.iter().zip([1, 5, 9, 13, 17, 21]) {
         match alias.strip_prefix(class) {
             Some("") => return Ok((first, first + 3)),
