@@ -1,9 +1,7 @@
 //! Memory of questions outside SQL: what they gather in maps and lists is counted against one bound for all of them.
 //!
-//! Rows of a page, and what SQL holds in its own pool, are not in it. A question that finds no room ends with a limit in words, or with a
-//! part of its answer that says so.
+//! Rows of a page, and what SQL holds in its own pool, are not in it. A question that finds no room answers with what it has, and says so.
 
-use crate::error::{Error, Result};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,16 +70,6 @@ impl Room {
             }
         }
     }
-
-    /// The same, as an error that says what to do.
-    pub(crate) fn need(&mut self, bytes: u64, what: &str) -> Result<()> {
-        if self.holds(bytes) {
-            return Ok(());
-        }
-        Err(Error::Limit(format!(
-            "there is no memory for more {what}: narrow the range or the query, ask again in a moment, or raise query.memory_bytes"
-        )))
-    }
 }
 
 impl Drop for Room {
@@ -92,7 +80,6 @@ impl Drop for Room {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -101,7 +88,7 @@ mod tests {
         let (mut a, mut b) = (memory.room(), memory.room());
         assert!(a.holds(1) && a.holds(STEP_BYTES) && a.holds(3 * STEP_BYTES));
         assert!(b.holds(STEP_BYTES) && !b.holds(STEP_BYTES + 1));
-        assert!(b.need(2 * STEP_BYTES, "values").unwrap_err().to_string().contains("query.memory_bytes"));
+        assert!(!b.holds(2 * STEP_BYTES));
         drop(a);
         assert!(b.holds(4 * STEP_BYTES));
         drop(b);
