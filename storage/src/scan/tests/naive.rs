@@ -229,7 +229,8 @@ impl Row {
             Field::Event(key) => nested(false, key, key == "name"),
             Field::Link(key) => nested(true, key, key == "trace_id" || key == "span_id"),
             Field::Body(path) => {
-                let Self::Log(Log { body: Some(body), .. }) = self else { return Vec::new() };
+                let Self::Log(log) = self else { return Vec::new() };
+                let Some(body) = &log.body else { return Vec::new() };
                 let mut found = Vec::new();
                 hopline_model::body::matches(body, path, &mut |value| {
                     found.push(value.text().to_owned());
