@@ -9,6 +9,7 @@
 //! | `roundtrip` | random messages with every field and value type, read back as OTLP |
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
 //! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
+//! | `queries` | questions seen, stopped and explained; counts that are the truth while rows move |
 //! | `follow` | one request followed by API and commands; verdicts on the demo shop |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
@@ -26,6 +27,7 @@ mod deploy;
 mod follow;
 mod harness;
 mod overload;
+mod queries;
 mod readme;
 mod roundtrip;
 mod scenarios;

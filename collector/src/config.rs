@@ -42,6 +42,8 @@ pub struct Config {
     pub services_per_tenant_max: usize,
     /// Metric series (name, attributes, resource) in an hour or two. Points of further ones are rejected. 0: no limit.
     pub series_per_tenant_max: usize,
+    /// Severity, trace and span of log records sent without are looked for in their text, and marked as found there.
+    pub derive: bool,
     /// Exporters shown in the status; the one longest unseen goes first.
     pub exporters_max: usize,
     pub redaction: Redaction,
@@ -69,6 +71,7 @@ impl Default for Config {
             events_per_span_max: 10_000,
             services_per_tenant_max: 10_000,
             series_per_tenant_max: 200_000,
+            derive: true,
             exporters_max: 1_024,
             redaction: Redaction::default(),
         }

@@ -12,13 +12,17 @@
 //! | `auth` | tokens, tenants and scopes |
 //! | `span` | one span as a plain struct, from and to rows |
 //! | `log` | one log record as a plain struct, from and to rows |
+//! | `body` | fields inside a log's body: JSON and logfmt |
+//! | `severity` | what severities are called |
 
 pub mod attributes;
 pub mod auth;
 pub mod batch;
+pub mod body;
 pub mod ids;
 pub mod log;
 pub mod schema;
+pub mod severity;
 pub mod span;
 pub mod time;
 

@@ -8,6 +8,7 @@
 //! `start_time_unix_nano`, `end_time_unix_nano`, `time_unix_nano`, `observed_time_unix_nano` (the u64 as decimal text, where the column is not
 //! the number sent), `trace_id`, `span_id`, `parent_span_id` (`{"$bytes":…}` of an invalid id), `body` (`"json"`: the body was not a string and its
 //! column holds canonical JSON; `"empty"`: an empty string is distinguished from no body by the null column),
+//! `derived` (`["severity_number","trace_id","span_id"]`: those of the columns that were found in the text of the record because none was sent),
 //! `severity_number`, `kind`, … Writers add what they need; readers ignore what they do not know.
 
 use crate::batch::Signal;

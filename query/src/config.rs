@@ -22,6 +22,10 @@ pub struct Config {
     pub sql_rows_max: usize,
     /// Memory that one SQL query may take before it spills or ends.
     pub sql_memory_bytes: usize,
+    /// Counts, histograms and facets of blocks that are kept for the next time. 0: none.
+    pub result_cache_bytes: u64,
+    /// Memory that questions outside SQL gather candidates, values and patterns in, all together.
+    pub memory_bytes: u64,
     /// A question that took longer is logged.
     pub slow_ms: u64,
     /// Lines a second that one tail is sent; the rest is counted.
@@ -41,6 +45,8 @@ impl Default for Config {
             traces_max: 1_000_000,
             sql_rows_max: 100_000,
             sql_memory_bytes: 48 << 20,
+            result_cache_bytes: 2 << 20,
+            memory_bytes: 48 << 20,
             slow_ms: 2_000,
             tail_lines_per_second_max: 500,
             story_keys: Vec::new(),

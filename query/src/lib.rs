@@ -55,6 +55,8 @@ pub struct Query {
     pub(crate) started: UnixNanos,
     pub(crate) runner: run::Runner,
     pub(crate) counters: api::counters::Counters,
+    pub(crate) kept: Arc<plan::kept::Kept>,
+    pub(crate) memory: Arc<plan::memory::Memory>,
 }
 
 impl Query {
@@ -68,7 +70,9 @@ impl Query {
     ) -> Arc<Self> {
         let started = clock.now();
         let runner = run::Runner::new(&config);
-        Arc::new(Self { storage, auth, clock, config, ingest, doors, started, runner, counters: Default::default() })
+        let memory = plan::memory::Memory::new(config.memory_bytes);
+        let kept = Arc::new(plan::kept::Kept::new(config.result_cache_bytes));
+        Arc::new(Self { storage, auth, clock, config, ingest, doors, started, runner, counters: Default::default(), kept, memory })
     }
 
     /// The API below `/api`, the probes, `/metrics`, `/openapi.json` and `/docs`.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "hopline", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
+    after_long_help = "Exit codes: 0 answered, 1 failed, 2 used wrongly, 130 stopped with Ctrl-C (the server then stops working on the question); `run` and `curl` end with the code of \
+their command. Colours, cut columns and progress only on a terminal; NO_COLOR=1 switches colours off. Shell completion: `hopline completion bash`.",
     after_help = "Start here: `hopline serve`, then set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 for your services and open http://127.0.0.1:4300"
 )]
 pub(crate) struct Cli {
@@ -103,6 +105,9 @@ pub(crate) struct Ask {
     /// Seconds to wait for an answer
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) timeout: u64,
+    /// Say beside the answer what was read and left out for it, and where the time went
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -223,6 +228,9 @@ pub(crate) struct Logs {
     /// Only the records of this trace
     #[arg(long, value_name = "ID")]
     pub(crate) trace: Option<String>,
+    /// Every record that matches, newest first, as the server reads them; --limit is then of all
+    #[arg(long, conflicts_with_all = ["follow", "trace", "cursor"])]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) range: Range,
     #[command(flatten)]

@@ -1,6 +1,8 @@
 //! The API as the commands ask it: one GET or POST, an error in words.
 
 use crate::cli::{Ask, Range};
+use crate::print::{note, value};
+use crate::progress::Progress;
 use anyhow::{Context, Result, anyhow};
 use reqwest::blocking::{RequestBuilder, Response};
 use serde_json::Value;
@@ -10,6 +12,7 @@ use std::time::Duration;
 /// A stream ends when either side wants it to.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
+#[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::blocking::Client,
     ask: Ask,
@@ -54,7 +57,27 @@ impl Client {
     /// The JSON answer to `path`.
     pub(crate) fn get(&self, path: &str, parameters: &Parameters) -> Result<Value> {
         let request = self.http.get(format!("{}{path}", self.ask.endpoint)).query(&parameters.0).header("accept", "application/json");
-        json(self.send(request)?)
+        self.answered(request)
+    }
+
+    /// The answer to a question that may take long: how far it is is shown meanwhile.
+    fn answered(&self, request: RequestBuilder) -> Result<Value> {
+        let id = query_id();
+        let shown = {
+            let (client, id) = (self.clone(), id.clone());
+            Progress::show(move || client.find(&format!("/api/v1/queries/{id}"), &Parameters::default()).ok().flatten())
+        };
+        let request = request.query(&[("query_id", &id)]);
+        let request = if self.ask.explain { request.query(&[("explain", "true")]) } else { request };
+        let answer = json(self.send(request)?);
+        drop(shown);
+        let answer = answer?;
+        if self.ask.explain
+            && let Some(stats) = answer.get("stats")
+        {
+            note(&explained(stats));
+        }
+        Ok(answer)
     }
 
     /// The JSON answer to `path`; `None` where there is nothing of that name (yet).
@@ -89,9 +112,20 @@ impl Client {
         Err(anyhow!("{} closed the stream", self.ask.endpoint))
     }
 
+    /// Lines of `path` as they come, to the end of the answer.
+    pub(crate) fn lines(&self, path: &str, parameters: &Parameters, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let request = self.http.get(format!("{}{path}", self.ask.endpoint)).query(&parameters.0).header("accept", "application/x-ndjson");
+        let response = self.send(request.timeout(STREAM_TIMEOUT))?;
+        for line in BufReader::new(response).lines() {
+            let line = line.map_err(|error| anyhow!("the answer of {} broke off: {error}", self.ask.endpoint))?;
+            each(&line)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = self.http.post(format!("{}{path}", self.ask.endpoint)).json(body).header("accept", "application/json");
-        json(self.send(request)?)
+        self.answered(request)
     }
 
     fn send(&self, request: RequestBuilder) -> Result<Response> {
@@ -124,6 +158,30 @@ impl Client {
         }
         anyhow!("cannot ask {endpoint}: {cause}")
     }
+}
+
+/// A name for a question that nobody else gives to theirs.
+fn query_id() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("cli-{}-{:x}", std::process::id(), since.as_nanos() as u64)
+}
+
+/// `stats` of an answer in a few lines.
+fn explained(stats: &Value) -> String {
+    let number = |of: &Value, name: &str| of.get(name).and_then(value::integer).unwrap_or(0);
+    let (blocks, pruned) = (number(stats, "blocks"), number(stats, "blocks_pruned"));
+    let mut lines = vec![format!(
+        "{blocks} blocks, {pruned} left out unread; {} rows looked at, {} match; {} read in {}",
+        number(stats, "rows_scanned"),
+        number(stats, "rows_matched"),
+        value::bytes(number(stats, "bytes_read").unsigned_abs()),
+        value::duration(number(stats, "elapsed_nano")),
+    )];
+    for step in stats.get("steps").and_then(Value::as_array).into_iter().flatten() {
+        let name = step.get("name").map(value::plain).unwrap_or_default();
+        lines.push(format!("  {:>9}  {name}", value::duration(number(step, "nano"))));
+    }
+    lines.join("\n")
 }
 
 /// A refusal is an error in words.
@@ -164,6 +222,13 @@ fn problem(status: u16, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stats_in_words() {
+        let stats = serde_json::json!({"blocks": 12, "blocks_pruned": 9, "rows_scanned": 70_000, "rows_matched": 5, "bytes_read": 2048,
+            "elapsed_nano": 1_500_000, "steps": [{"name": "read rows", "nano": 1_200_000}]});
+        assert_eq!(explained(&stats), "12 blocks, 9 left out unread; 70000 rows looked at, 5 match; 2.0 KiB read in 1.50 ms\n    1.20 ms  read rows");
+    }
 
     #[test]
     fn problems_in_words() {

@@ -11,6 +11,7 @@
 //! | `test_trace` | a small trace that the server sends itself through its own door |
 //! | `commands` | one file per command |
 //! | `client` | the API as the commands ask it |
+//! | `progress` | how far a long question is, on a terminal |
 //! | `follow` | a request followed while it happens |
 //! | `print` | answers as table, JSON, lines, CSV and waterfall |
 //!
@@ -25,6 +26,7 @@ mod doors;
 mod follow;
 mod login;
 mod print;
+mod progress;
 mod start;
 mod test_trace;
 

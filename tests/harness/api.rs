@@ -47,6 +47,10 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> (u16, Value) {
+        self.send(self.client.delete(format!("{}{path}", self.base)))
+    }
+
     /// Spans of every trace, added up page by page.
     pub(crate) fn spans_stored(&self) -> u64 {
         self.pages("/api/v1/traces?from=0&limit=1000").iter().map(|trace| trace["span_count"].as_u64().expect("a count")).sum()

@@ -7,10 +7,10 @@ use super::origin::{Origin, Own};
 use super::reject::{Reject, Rejected, Warning};
 use super::spans::settle;
 use super::wire::{Fields, Malformed, merge};
-use crate::process::Verdict;
+use crate::process::{Verdict, derive};
 use arrow::datatypes::{Int32Type, UInt32Type};
 use hopline_model::attributes::write_bytes;
-use hopline_model::{Signal, UnixNanos};
+use hopline_model::{Signal, SpanId, TraceId, UnixNanos};
 
 #[derive(Default)]
 struct Columns {
@@ -106,6 +106,11 @@ fn scope_logs<'a>(
     Ok(())
 }
 
+/// Zeros are how some exporters say that there is no id.
+fn none(id: &[u8]) -> bool {
+    id.iter().all(|byte| *byte == 0)
+}
+
 impl Columns {
     /// Reads one `LogRecord` and pushes its row; on trouble nothing is pushed.
     fn record<'a>(&mut self, message: &'a [u8], context: &Context<'_>, pairs: &mut Pairs<'a>) -> Result<(), Trouble> {
@@ -133,16 +138,42 @@ impl Columns {
             }
         }
         write_pairs(&mut self.attributes.text, pairs, context)?;
+        let body_at = self.body.text.len();
         let (has_body, is_json) = self.write_body(body.as_deref(), context)?;
-        let (known_trace, known_span) = (id::<16>(trace_id), id::<8>(span_id));
+        let (mut known_trace, mut known_span) = (id::<16>(trace_id), id::<8>(span_id));
         let (lost_trace, lost_span) = (known_trace.is_none() && !trace_id.is_empty(), known_span.is_none() && !span_id.is_empty());
         let observed_time = (observed != 0).then(|| UnixNanos::from_otlp(observed).0);
         let shown = if time == 0 { observed_time.unwrap_or(context.received.0) } else { UnixNanos::from_otlp(time).0 };
         let observed_saturated = i64::try_from(observed).is_err();
-        if is_json || lost_trace || lost_span || shown as u64 != time || observed_saturated {
+        let mut derived = String::new();
+        if context.limits.derive && (severity == 0 || known_trace.is_none()) {
+            let text = &self.body.text[body_at..];
+            if severity == 0
+                && let Some(number) = derive::severity(severity_text, text)
+            {
+                severity = number;
+                derived.push_str("\"severity_number\"");
+            }
+            if none(trace_id)
+                && let Some((TraceId(trace), span)) = derive::trace(text)
+            {
+                known_trace = Some(trace);
+                derived.push_str(if derived.is_empty() { "\"trace_id\"" } else { ",\"trace_id\"" });
+                if none(span_id)
+                    && let Some(SpanId(span)) = span
+                {
+                    known_span = Some(span);
+                    derived.push_str(",\"span_id\"");
+                }
+            }
+        }
+        if is_json || !derived.is_empty() || lost_trace || lost_span || shown as u64 != time || observed_saturated {
             let mut own = Own::default();
             if is_json {
                 own.raw("body", "\"json\"");
+            }
+            if !derived.is_empty() {
+                own.raw("derived", &format!("[{derived}]"));
             }
             if observed_saturated {
                 own.raw("observed_time_unix_nano", &format!("\"{observed}\""));
@@ -161,9 +192,7 @@ impl Columns {
             self.extra.text.push('{');
             self.extra.text.push_str(&own.0);
             self.extra.text.push('}');
-            // Zeros are how some exporters say that there is none.
-            let wrong = |lost: bool, bytes: &[u8]| lost && bytes.iter().any(|byte| *byte != 0);
-            self.invalid_ids += u64::from(wrong(lost_trace, trace_id) || wrong(lost_span, span_id));
+            self.invalid_ids += u64::from((lost_trace && !none(trace_id)) || (lost_span && !none(span_id)));
         }
         self.time.push(shown);
         self.observed_time.push(observed_time);

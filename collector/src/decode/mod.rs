@@ -40,11 +40,18 @@ pub struct Limits {
     pub records_max: usize,
     pub attributes_max: usize,
     pub events_max: usize,
+    /// `collector.derive`
+    pub derive: bool,
 }
 
 impl From<&crate::Config> for Limits {
     fn from(config: &crate::Config) -> Self {
-        Self { records_max: config.records_per_request_max, attributes_max: config.attributes_per_record_max, events_max: config.events_per_span_max }
+        Self {
+            records_max: config.records_per_request_max,
+            attributes_max: config.attributes_per_record_max,
+            events_max: config.events_per_span_max,
+            derive: config.derive,
+        }
     }
 }
 

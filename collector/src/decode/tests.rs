@@ -24,7 +24,55 @@ fn redactor() -> Redactor {
 }
 
 fn rules(redactor: &Redactor) -> Rules<'_> {
-    Rules { redactor, limits: Limits::default(), names: None }
+    // What was sent is compared: what is found in texts has tests of its own.
+    Rules { redactor, limits: Limits { derive: false, ..Limits::default() }, names: None }
+}
+
+/// Severity, trace and span out of the text fill what was not sent, and say so; what was sent stays.
+#[test]
+fn derived_from_the_text() {
+    let text = |text: &str| Some(common::AnyValue { value: Some(common::any_value::Value::StringValue(text.into())) });
+    const SAYS: &str = "level=warn trace_id=5b8efff798038103d269b633813fc60c span_id=eee19b7ec3c1b174";
+    let record = |severity: i32, severity_text: &str, trace: &[u8], span: &[u8], body: &str| otlp_logs::LogRecord {
+        time_unix_nano: 1,
+        severity_number: severity,
+        severity_text: severity_text.into(),
+        trace_id: trace.to_vec(),
+        span_id: span.to_vec(),
+        body: text(body),
+        ..Default::default()
+    };
+    let records = vec![
+        record(0, "", &[], &[], SAYS),
+        record(0, "ERROR", &[0; 16], &[0; 8], SAYS),
+        record(9, "", &[7; 16], &[], SAYS),
+        record(0, "", &[7; 3], &[], SAYS),
+        record(0, "", &[], &[6; 8], SAYS),
+        record(0, "", &[], &[], "nothing"),
+    ];
+    let scope_logs = vec![otlp_logs::ScopeLogs { log_records: records, ..Default::default() }];
+    let request = ExportLogsServiceRequest { resource_logs: vec![otlp_logs::ResourceLogs { scope_logs, ..Default::default() }] };
+    let redactor = redactor();
+    let decoded = protobuf(Signal::Logs, &request.encode_to_vec(), RECEIVED, Rules { limits: Limits::default(), ..rules(&redactor) }).unwrap();
+    let rows: Vec<_> = Log::from_rows(&decoded.batch.rows)
+        .into_iter()
+        .map(|log| {
+            let derived = log.extra.as_deref().and_then(|extra| hopline_model::attributes::get(extra, "derived")).map(str::to_owned);
+            (log.severity_number, log.trace_id.is_some_and(|id| id.0[0] == 0x5b), log.span_id.map(|id| id.0[0]), derived.unwrap_or_default())
+        })
+        .collect();
+    let all = r#"["severity_number","trace_id","span_id"]"#;
+    let expect = [
+        (13, true, Some(0xee), all),
+        (17, true, Some(0xee), all),
+        (9, false, None, ""),
+        (13, false, None, r#"["severity_number"]"#),
+        (13, true, Some(6), r#"["severity_number","trace_id"]"#),
+        (0, false, None, ""),
+    ];
+    assert_eq!(rows, expect.map(|(severity, trace, span, derived)| (severity, trace, span, derived.to_owned())));
+    let without = decode(Signal::Logs, &request.encode_to_vec()).unwrap();
+    assert!(Log::from_rows(&without.batch.rows).iter().all(|log| log.extra.as_deref().is_none_or(|extra| !extra.contains("derived"))));
 }
 
 fn decode(signal: Signal, bytes: &[u8]) -> Result<Decoded, Malformed> {

@@ -3,8 +3,11 @@
 //! | file | what |
 //! |---|---|
 //! | `redact` | secrets are replaced, hashed or dropped, by rules |
+//! | `derive` | severity and trace of a log record, found in its text when none was sent |
 
 mod redact;
+
+pub(crate) mod derive;
 
 pub(crate) use redact::Verdict;
 pub use redact::{REDACTED, Redactor};

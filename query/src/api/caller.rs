@@ -23,7 +23,11 @@ impl FromRequestParts<Arc<Query>> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Self, Response> {
-        admit(parts, query, Scope::Read).map(|tenant| Self { tenant }).map_err(|denied| refused(&denied))
+        let tenant = admit(parts, query, Scope::Read).map_err(|denied| refused(&denied))?;
+        if let Some(question) = crate::run::question() {
+            question.of(&tenant);
+        }
+        Ok(Self { tenant })
     }
 }
 

@@ -8,7 +8,8 @@ use crate::Query;
 use crate::error::{Error, Result};
 use crate::language::complete::{self, What};
 use crate::language::{self, Target};
-use crate::plan::logs::frequent_keys;
+use crate::plan::logs::{Keys, classes, frequent_keys};
+use crate::plan::values::{Counts, values};
 use axum::extract::State;
 use axum::response::Response;
 use hopline_model::Signal;
@@ -56,29 +57,28 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
         .map_or(Predicate::All, crate::plan::rows::predicate);
     let snapshot = query.snapshot(&caller.tenant);
     let (from, to) = (place.from, place.to);
+    let (kept, mut room) = (query.kept.clone(), query.memory.room());
     let items = query
         .runner
         .run(move |cancel| {
-            let request = ScanRequest {
-                range,
-                predicate: rest.clone(),
-                columns: Vec::new(),
-                order: Order::Any,
-                cancel: cancel.clone(),
-                ..ScanRequest::all(signal)
-            };
+            let request =
+                ScanRequest { range, predicate: rest, columns: Vec::new(), order: Order::Any, cancel: cancel.clone(), ..ScanRequest::all(signal) };
             Ok(match place.what {
                 What::Field { prefix } => {
-                    let keys = frequent_keys(&snapshot, signal, &rest, range, KEYS_MAX, cancel)?;
+                    let keys = frequent_keys(&snapshot, &request, KEYS_MAX)?;
                     fields(target, &prefix, &keys)
                 }
                 What::Value { field, prefix, .. } => {
-                    let (values, _) = match complete::values_column(&field, target) {
-                        Some(column) => snapshot.values(&request, &column, VALUES_MAX)?,
+                    let mut counts = Counts::new(&mut room);
+                    let values = match complete::values_field(&field, target) {
+                        Some(field) => {
+                            values(&snapshot, &kept, &request, &field, &mut counts)?;
+                            classes(&field, counts.most(VALUES_MAX))
+                        }
                         // Such a field has no values that could be listed.
-                        None => Default::default(),
+                        None => Vec::new(),
                     };
-                    values_of(target, &field, &prefix, values)
+                    values_of(&prefix, values)
                 }
                 What::Nothing => Vec::new(),
                 What::Keyword => ["AND", "OR", "NOT"]
@@ -98,12 +98,19 @@ pub(crate) async fn complete(State(query): State<Arc<Query>>, caller: Caller, Pa
     Ok(json(out))
 }
 
-fn fields(target: Target, prefix: &str, keys: &[String]) -> Vec<Item> {
+fn fields(target: Target, prefix: &str, keys: &Keys) -> Vec<Item> {
     let folded = prefix.to_lowercase();
     // Names of the language stand as they are; a key that could be read as one is put in quotes.
     let known = complete::fields(target)
         .map(|field| (field.name.to_owned(), field.name.to_owned(), Some(field.about.to_owned())))
-        .chain(keys.iter().map(|key| (complete::field_text(key, target), key.clone(), None)));
+        .chain(keys.attributes.iter().map(|key| (complete::field_text(key, target), key.clone(), None)))
+        .chain(
+            keys.resource
+                .iter()
+                .filter(|key| !complete::is_field(key, target))
+                .map(|key| (complete::field_text(key, target), key.clone(), Some("of the resource".to_owned()))),
+        )
+        .chain(keys.body.iter().map(|path| (format!("body.{path}"), format!("body.{path}"), Some("inside the body".to_owned()))));
     let mut items: Vec<Item> = known
         .filter(|(_, name, _)| name.to_lowercase().contains(&folded))
         .map(|(text, name, about)| Item { insert: format!("{text}:"), label: name, kind: "field", count: None, about })
@@ -112,18 +119,9 @@ fn fields(target: Target, prefix: &str, keys: &[String]) -> Vec<Item> {
     items
 }
 
-fn values_of(target: Target, field: &str, prefix: &str, values: Vec<(String, u64)>) -> Vec<Item> {
+fn values_of(prefix: &str, values: Vec<(String, u64)>) -> Vec<Item> {
     let folded = prefix.to_lowercase();
-    let classes = target == Target::Logs && field == "severity";
-    let mut texts: Vec<(String, u64)> = Vec::new();
-    for (value, count) in values {
-        let value = if classes { super::severity(value.parse().unwrap_or(0)).to_owned() } else { value };
-        match texts.iter_mut().find(|(known, _)| *known == value) {
-            Some((_, sum)) => *sum += count,
-            None => texts.push((value, count)),
-        }
-    }
-    texts
+    values
         .into_iter()
         .filter(|(value, _)| value.to_lowercase().contains(&folded))
         .map(|(value, count)| Item {

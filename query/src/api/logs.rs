@@ -7,13 +7,13 @@ use super::reply::{List, array};
 use super::spans;
 use crate::Query;
 use crate::error::{Error, Result};
-use crate::language::{self, Target};
+use crate::language::{self, Target, complete};
 use crate::plan::{logs as plan, patterns};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use hopline_model::{Seq, Signal, UnixNanos};
-use hopline_storage::scan::Predicate;
+use hopline_storage::scan::{Predicate, ScanRequest};
 use std::sync::Arc;
 
 pub(crate) async fn list(
@@ -33,7 +33,8 @@ pub(crate) async fn histogram(State(query): State<Arc<Query>>, caller: Caller, P
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
     let predicate = crate::plan::rows::predicate(compiled);
-    let (found, stats) = query.runner.run(move |cancel| plan::histogram(&snapshot, predicate, range, bucket_nano, cancel)).await?;
+    let kept = query.kept.clone();
+    let (found, stats) = query.runner.run(move |cancel| plan::histogram(&snapshot, &kept, predicate, range, bucket_nano, cancel)).await?;
     list.note(&stats);
     let mut total = 0;
     for (time, classes) in &found {
@@ -60,32 +61,60 @@ pub(crate) const FACETS_MAX: usize = 32;
 const KEYS_MAX: usize = 6;
 
 pub(crate) async fn facets(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
-    let compiled = language::compile(&params.q, Target::Logs)?;
-    let predicate = crate::plan::rows::predicate(compiled);
+    let predicate = crate::plan::rows::predicate(language::compile(&params.q, Target::Logs)?);
     let fields = match params.fields(FACETS_MAX) {
         Some(fields) => fields,
         None => {
             let (snapshot, range, asked) = (query.snapshot(&caller.tenant), params.range(query.clock.now())?, predicate.clone());
-            let keys = query.runner.run(move |cancel| plan::frequent_keys(&snapshot, Signal::Logs, &asked, range, KEYS_MAX, cancel)).await?;
-            ["service", "severity", "env", "version"].into_iter().map(str::to_owned).chain(keys).collect()
+            let keys = query
+                .runner
+                .run(move |cancel| {
+                    let request = ScanRequest { range, predicate: asked, cancel: cancel.clone(), ..ScanRequest::all(Signal::Logs) };
+                    plan::frequent_keys(&snapshot, &request, KEYS_MAX)
+                })
+                .await?;
+            let own = keys.attributes.iter().map(|key| complete::field_text(key, Target::Logs));
+            ["service", "severity", "env", "version"].into_iter().map(str::to_owned).chain(own).collect()
         }
     };
-    facets_of(&query, &caller, &params, Signal::Logs, predicate, fields).await
+    facets_of(&query, &caller, &params, Target::Logs, predicate, fields).await
 }
 
 pub(crate) async fn facets_of(
     query: &Query,
     caller: &Caller,
     params: &ListParams,
-    signal: Signal,
+    target: Target,
     predicate: Predicate,
-    fields: Vec<String>,
+    names: Vec<String>,
 ) -> Result<Response> {
+    let fields = names
+        .into_iter()
+        .map(|name| match complete::values_field(&name, target) {
+            Some(field) => Ok((name, field)),
+            None => Err(Error::Invalid(format!("fields: `{name}` has no values to count: name fields such as service, or an attribute's key"))),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let signal = if target == Target::Logs { Signal::Logs } else { Signal::Spans };
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
-    let (facets, stats) = query.runner.run(move |cancel| plan::facets(&snapshot, signal, &predicate, range, &fields, cancel)).await?;
+    let (kept, mut room) = (query.kept.clone(), query.memory.room());
+    let (facets, stats) = query
+        .runner
+        .run(move |cancel| {
+            let request = ScanRequest { range, predicate, cancel: cancel.clone(), ..ScanRequest::all(signal) };
+            plan::facets(&snapshot, &kept, &mut room, &request, &fields)
+        })
+        .await?;
     list.note(&stats);
+    for facet in facets.iter().filter(|facet| facet.left_out > 0) {
+        list.complete = false;
+        list.warnings.push(format!(
+            "{} has more different values than there is memory for: those of {} rows are not counted; narrow the range or the query, or raise query.memory_bytes",
+            facet.field, facet.left_out
+        ));
+    }
     for facet in facets {
         let mut item = String::with_capacity(256);
         let mut object = Object::new(&mut item);
@@ -152,10 +181,11 @@ pub(crate) async fn patterns(State(query): State<Arc<Query>>, caller: Caller, Pa
     let limit = super::params::limit(params.limit, PATTERNS_DEFAULT, query.config.items_max)?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
+    let mut room = query.memory.room();
     let (found, samples) = query
         .runner
         .run(move |cancel| {
-            let found = patterns::patterns(&snapshot, predicate, range, limit, cancel)?;
+            let found = patterns::patterns(&snapshot, predicate, range, limit, &mut room, cancel)?;
             let seqs: Vec<u64> = found.items.iter().map(|pattern| pattern.sample_seq).collect();
             let samples = patterns::samples(&snapshot, range, &seqs, cancel)?;
             Ok((found, samples))

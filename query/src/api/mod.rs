@@ -9,7 +9,7 @@
 //! | `json` `wire` | how rows look to a client |
 //! | `format` | record batches as JSON, NDJSON, CSV, Arrow, Parquet |
 //! | `otlp` | rows back to OTLP protobuf |
-//! | `traces` `tree` `follow` `related` `errors` `spans` `logs` `services` `map` `status` `tail` `complete` `sql` | the endpoints |
+//! | `traces` `tree` `follow` `related` `errors` `spans` `logs` `services` `map` `status` `tail` `complete` `sql` `queries` `export` | the endpoints |
 //! | `openapi` | the document and its page |
 //! | `counters` | what `/metrics` says of questions |
 
@@ -31,9 +31,11 @@ mod otlp;
 
 mod complete;
 mod errors;
+mod export;
 mod follow;
 mod logs;
 mod map;
+mod queries;
 mod related;
 mod services;
 mod spans;

@@ -259,17 +259,19 @@ fn otlp_log(row: &Log) -> LogRecord {
         true => any_value(Value::parse(body).unwrap_or(Value::Null)),
         false => any_value(Value::String(body.to_owned())),
     });
+    // What was found in the text was not sent.
+    let sent = |field: &str| !super::wire::is_derived(row, field);
     LogRecord {
         time_unix_nano: extra.nano("time_unix_nano").unwrap_or(row.time.0 as u64),
         observed_time_unix_nano: extra.nano("observed_time_unix_nano").unwrap_or(row.observed_time.map_or(0, |UnixNanos(nano)| nano as u64)),
-        severity_number: row.severity_number,
+        severity_number: if sent("severity_number") { row.severity_number } else { 0 },
         severity_text: row.severity_text.clone().unwrap_or_default(),
         body,
         attributes: key_values(&row.attributes),
         dropped_attributes_count: row.dropped_attributes_count,
         flags: row.flags,
-        trace_id: extra.bytes("trace_id").or(row.trace_id.map(|TraceId(id)| id.to_vec())).unwrap_or_default(),
-        span_id: extra.bytes("span_id").or(row.span_id.map(|SpanId(id)| id.to_vec())).unwrap_or_default(),
+        trace_id: extra.bytes("trace_id").or(row.trace_id.filter(|_| sent("trace_id")).map(|TraceId(id)| id.to_vec())).unwrap_or_default(),
+        span_id: extra.bytes("span_id").or(row.span_id.filter(|_| sent("span_id")).map(|SpanId(id)| id.to_vec())).unwrap_or_default(),
         event_name: row.event_name.clone().unwrap_or_default(),
     }
 }

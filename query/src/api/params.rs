@@ -42,7 +42,6 @@ pub(crate) struct ListParams {
     pub(crate) limit: Option<usize>,
     pub(crate) cursor: Option<String>,
     pub(crate) total: Option<String>,
-    pub(crate) explain: Option<bool>,
     pub(crate) buckets: Option<usize>,
     pub(crate) rows: Option<usize>,
     /// Comma-separated.

@@ -2,6 +2,7 @@
 
 use super::json::Object;
 use crate::error::Error;
+use crate::run::Question;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -75,7 +76,8 @@ pub(crate) struct List {
     pub(crate) total: Option<Total>,
     pub(crate) complete: bool,
     pub(crate) warnings: Vec<String>,
-    pub(crate) stats: Option<(ScanStats, u64)>,
+    /// What its scans cost, of those that were noted; shown with `explain=true`.
+    pub(crate) stats: ScanStats,
     /// More fields of the answer: name and JSON.
     pub(crate) more: Vec<(&'static str, String)>,
 }
@@ -83,6 +85,7 @@ pub(crate) struct List {
 impl List {
     /// Takes what a scan says of itself: damage makes the answer incomplete.
     pub(crate) fn note(&mut self, stats: &ScanStats) {
+        crate::plan::traces::merge_stats(&mut self.stats, stats.clone());
         if !stats.damaged.is_empty() {
             self.complete = false;
             for words in &stats.damaged {
@@ -126,9 +129,7 @@ impl List {
         }
         object.bool("complete", self.complete);
         object.raw("warnings", &strings(&self.warnings));
-        if let Some((stats, elapsed_nano)) = &self.stats {
-            object.raw("stats", &stats_json(stats, *elapsed_nano));
-        }
+        explain(&mut object, &self.stats);
         object.end();
         out
     }
@@ -138,11 +139,39 @@ pub(crate) fn total_json(total: Total) -> String {
     format!("{{\"value\":{},\"relation\":\"{}\"}}", total.value, if total.exact { "eq" } else { "gte" })
 }
 
-pub(crate) fn stats_json(stats: &ScanStats, elapsed_nano: u64) -> String {
-    format!(
-        "{{\"blocks\":{},\"blocks_pruned\":{},\"rows_scanned\":{},\"rows_matched\":{},\"bytes_read\":{},\"elapsed_nano\":{elapsed_nano}}}",
-        stats.blocks, stats.blocks_pruned, stats.rows_scanned, stats.rows_matched, stats.bytes_read
-    )
+/// Adds `stats` where the question asks for them: what was pruned and read, and how long each step took.
+pub(crate) fn explain(object: &mut Object<'_>, stats: &ScanStats) {
+    if let Some(question) = crate::run::question().filter(|question| question.explain) {
+        object.raw("stats", &stats_json(stats, &question));
+    }
+}
+
+pub(crate) fn stats_json(stats: &ScanStats, question: &Question) -> String {
+    let mut out = String::with_capacity(320);
+    let mut object = Object::new(&mut out);
+    object.uint("blocks", stats.blocks);
+    object.uint("blocks_pruned", stats.blocks_pruned);
+    object.uint("rows_scanned", stats.rows_scanned);
+    object.uint("rows_matched", stats.rows_matched);
+    object.uint("bytes_read", stats.bytes_read);
+    object.uint("elapsed_nano", question.began.elapsed().as_nanos() as u64);
+    let steps: Vec<String> = question
+        .cancel
+        .progress()
+        .steps()
+        .iter()
+        .map(|(name, took)| {
+            let mut out = String::new();
+            let mut object = Object::new(&mut out);
+            object.text("name", name);
+            object.uint("nano", took.as_nanos() as u64);
+            object.end();
+            out
+        })
+        .collect();
+    object.raw("steps", &array(&steps));
+    object.end();
+    out
 }
 
 pub(crate) fn array(items: &[String]) -> String {

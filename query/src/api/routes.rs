@@ -1,12 +1,13 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, errors, follow, logs, map, openapi, related, services, spans, sql, status, tail, traces};
+use super::{complete, errors, export, follow, logs, map, openapi, queries, related, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use std::sync::Arc;
 
 /// A parameter as the document shows it.
@@ -28,7 +29,9 @@ const LIMIT: Param = param("limit", "integer", "items at most; default 20, at mo
 const CURSOR: Param = param("cursor", "string", "where the answer before ended");
 const TOTAL: Param = param("total", "string", "exact: count beyond the limit of exact totals");
 const EXPLAIN: Param = param("explain", "boolean", "add stats: what was pruned, read and how long it took");
-const LIST: &[Param] = &[Q, FROM, TO, LIMIT, CURSOR, TOTAL, EXPLAIN];
+const QUERY_ID: Param = param("query_id", "string", "a name for this question, by which /api/v1/queries shows and stops it");
+const LIST: &[Param] = &[Q, FROM, TO, LIMIT, CURSOR, TOTAL, EXPLAIN, QUERY_ID];
+const EXPORT: &[Param] = &[Q, FROM, TO, param("limit", "integer", "rows at most; default all"), QUERY_ID];
 const RANGE: &[Param] = &[FROM, TO];
 const FACETS: &[Param] = &[Q, FROM, TO, param("fields", "string", "comma-separated names; default the most telling ones")];
 const ONE: &[Param] =
@@ -153,6 +156,22 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             get(errors::list),
         ),
         endpoint("spans", "/api/v1/spans", "Spans that match, newest first", LIST, rows, get(spans::list)),
+        endpoint(
+            "spans",
+            "/api/v1/spans/export",
+            "Every span that matches, newest first, as a stream of lines without a limit",
+            EXPORT,
+            &[NDJSON],
+            get(export::spans),
+        ),
+        endpoint(
+            "logs",
+            "/api/v1/logs/export",
+            "Every log record that matches, newest first, as a stream of lines without a limit",
+            EXPORT,
+            &[NDJSON],
+            get(export::logs),
+        ),
         endpoint("logs", "/api/v1/logs", "Log records that match, newest first", LIST, rows, get(logs::list)),
         endpoint("logs", "/api/v1/logs/histogram", "Counts by time and severity", HISTOGRAM, &[], get(logs::histogram)),
         endpoint("logs", "/api/v1/logs/facets", "Values of fields with counts", FACETS, &[], get(logs::facets)),
@@ -201,13 +220,26 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 "query",
                 "/api/v1/sql",
                 "SQL over spans, logs and metrics: {\"query\":\"select …\",\"params\":[…]}",
-                &[],
+                &[QUERY_ID],
                 &[NDJSON, CSV, ARROW, PARQUET],
                 post(sql::sql),
             )
         },
         endpoint("query", "/api/v1/sql/schema", "Tables and columns of SQL", &[], &[], get(sql::schema)),
         endpoint("query", "/api/v1/complete", "What may be typed next in a query", COMPLETE, &[], get(complete::complete)),
+        endpoint("query", "/api/v1/queries", "Questions at work, oldest first, with how far they are", &[], &[], get(queries::list)),
+        endpoint(
+            "query",
+            "/api/v1/queries/{id}",
+            "One question at work, by the id of its answer's X-Hopline-Query-Id or of its parameter query_id; as a stream, its progress until it ends",
+            &[],
+            &["text/event-stream"],
+            get(queries::one),
+        ),
+        Endpoint {
+            method: "delete",
+            ..endpoint("query", "/api/v1/queries/{id}", "Stop it: its answer ends with status 499", &[], &[], delete(queries::stop))
+        },
         endpoint("server", "/api/v1/status", "State of the server, ingest by exporter, newest receiver errors", &[], &[], get(status::status)),
         Endpoint {
             method: "post",
@@ -254,7 +286,18 @@ async fn count(State(query): State<Arc<Query>>, request: Request, next: Next) ->
     let began = std::time::Instant::now();
     let path = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let asked = request.uri().query().unwrap_or_default().to_owned();
-    let response = next.run(request).await;
+    // Probes, and what only looks at the others, are no questions.
+    let is_question =
+        path.starts_with("/api/v1/") && !["/api/v1/queries", "/api/v1/status", "/api/v1/logs/tail"].iter().any(|no| path.starts_with(no));
+    let response = if is_question {
+        let (id, mut response) = query.runner.running.ask(&path, &asked, query.clock.now(), next.run(request)).await;
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-hopline-query-id", id);
+        }
+        response
+    } else {
+        next.run(request).await
+    };
     let elapsed = began.elapsed();
     query.counters.add(&path, response.status().as_u16(), elapsed);
     if elapsed.as_millis() as u64 >= query.config.slow_ms && path.starts_with("/api") {

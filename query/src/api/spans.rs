@@ -17,7 +17,6 @@ use hopline_model::log::Log;
 use hopline_model::span::Span;
 use hopline_storage::scan::{Order, fixed_columns};
 use std::sync::Arc;
-use std::time::Instant;
 
 pub(crate) async fn list(
     State(query): State<Arc<Query>>,
@@ -57,25 +56,22 @@ pub(crate) async fn newest(
         limit: params.limit(query.config.items_max)?,
         cursor: params.cursor.filter(|cursor| !cursor.is_empty()),
     };
-    rows(query, caller, asked, Format::of(headers), params.explain == Some(true)).await
+    rows(query, caller, asked, Format::of(headers)).await
 }
 
 /// A page of rows in a format.
-pub(crate) async fn rows(query: &Query, caller: &Caller, asked: Asked, format: Format, explain: bool) -> Result<Response> {
-    let began = Instant::now();
+pub(crate) async fn rows(query: &Query, caller: &Caller, asked: Asked, format: Format) -> Result<Response> {
     let signal = asked.signal;
     let snapshot = query.snapshot(&caller.tenant);
     let complete = snapshot.complete;
-    let found: Page = query.runner.run(move |cancel| page(&snapshot, asked, cancel)).await?;
+    let kept = query.kept.clone();
+    let found: Page = query.runner.run(move |cancel| page(&snapshot, &kept, asked, cancel)).await?;
     let mut list = List { cursor: found.cursor, total: Some(found.total), complete, ..Default::default() };
     list.note(&found.stats);
     if format == Format::Protobuf {
         return Ok(body(format, list.complete, protobuf(signal, &found.batches)));
     }
     list.items = items(signal, &found.batches);
-    if explain {
-        list.stats = Some((found.stats, began.elapsed().as_nanos() as u64));
-    }
     Ok(list.reply(format))
 }
 

@@ -55,6 +55,8 @@ pub(crate) async fn metrics(State(query): State<Arc<Query>>, _caller: Caller) ->
     storage_metrics(&query, &mut out);
     query.ingest.metrics(&mut out);
     query.counters.metrics(&mut out);
+    query.kept.metrics(&mut out);
+    query.memory.metrics(&mut out);
     let mut response = out.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     response

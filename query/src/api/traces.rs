@@ -19,7 +19,6 @@ use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Order, Predicate, ScanRequest, ScanStats, fixed_columns};
 use hopline_trace::Summary;
 use std::sync::Arc;
-use std::time::Instant;
 
 pub(crate) async fn search(
     State(query): State<Arc<Query>>,
@@ -27,7 +26,6 @@ pub(crate) async fn search(
     headers: HeaderMap,
     Params(params): Params<ListParams>,
 ) -> Result<Response> {
-    let began = Instant::now();
     let compiled = language::compile(&params.q, Target::Traces)?;
     let asked = Search {
         compiled,
@@ -35,6 +33,7 @@ pub(crate) async fn search(
         limit: params.limit(query.config.items_max)?,
         cursor: params.cursor.clone().filter(|cursor| !cursor.is_empty()),
         traces_max: query.config.traces_max,
+        memory: query.memory.clone(),
     };
     params.total_exact()?;
     let snapshot = query.snapshot(&caller.tenant);
@@ -49,9 +48,6 @@ pub(crate) async fn search(
         ..Default::default()
     };
     list.note(&found.stats);
-    if params.explain == Some(true) {
-        list.stats = Some((found.stats, began.elapsed().as_nanos() as u64));
-    }
     Ok(list.reply(Format::of(&headers)))
 }
 
@@ -95,7 +91,7 @@ const FACETS: [&str; 8] = ["service", "name", "status", "kind", "version", "env"
 pub(crate) async fn facets(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
     let compiled = language::compile(&params.q, Target::Spans)?;
     let fields = params.fields(logs::FACETS_MAX).unwrap_or_else(|| FACETS.map(str::to_owned).to_vec());
-    logs::facets_of(&query, &caller, &params, Signal::Spans, crate::plan::rows::predicate(compiled), fields).await
+    logs::facets_of(&query, &caller, &params, Target::Spans, crate::plan::rows::predicate(compiled), fields).await
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -129,6 +125,7 @@ pub(crate) async fn one(
         .transpose()?;
     let format = Format::of(&headers);
     let snapshot = query.snapshot(&caller.tenant);
+    let complete = snapshot.complete;
     match params.view.as_deref() {
         None | Some("") => {}
         Some("tree") => {
@@ -137,7 +134,8 @@ pub(crate) async fn one(
         }
         Some(other) => return Err(Error::Invalid(format!("view is `tree` or left out, not `{other}`"))),
     }
-    query.runner.run(move |cancel| whole(&snapshot, id, wanted.as_deref(), format, cancel)).await
+    let (spans, summary, stats) = query.runner.run(move |cancel| cancel.step("read spans", || spans_of(&snapshot, id, cancel))).await?;
+    Ok(whole(spans, &summary, &stats, complete, wanted.as_deref(), format))
 }
 
 /// The spans of a trace in order of their start, whole.
@@ -159,31 +157,31 @@ pub(crate) fn unknown(id: TraceId, snapshot: &Snapshot, stats: &ScanStats) -> Er
     Error::NotFound(format!("no span of trace {id} is here{why}"))
 }
 
-fn whole(snapshot: &Snapshot, id: TraceId, wanted: Option<&[SpanId]>, format: Format, cancel: &Cancel) -> Result<Response> {
-    let (mut spans, summary, stats) = spans_of(snapshot, id, cancel)?;
+fn whole(mut spans: Vec<Span>, summary: &Summary, stats: &ScanStats, complete: bool, wanted: Option<&[SpanId]>, format: Format) -> Response {
     if let Some(wanted) = wanted {
         spans.retain(|span| wanted.contains(&span.span_id));
     }
-    let mut list = List { complete: snapshot.complete, ..Default::default() };
-    list.note(&stats);
+    let mut list = List { complete, ..Default::default() };
+    list.note(stats);
     match format {
-        Format::Protobuf => Ok(body(format, list.complete, otlp::traces(&spans))),
+        Format::Protobuf => body(format, list.complete, otlp::traces(&spans)),
         Format::Ndjson | Format::Csv => {
             list.items = spans.iter().map(wire::span).collect();
-            Ok(list.reply(format))
+            list.reply(format)
         }
         Format::Json => {
             let items: Vec<String> = spans.iter().map(wire::span).collect();
             let mut out = String::with_capacity(items.iter().map(String::len).sum::<usize>() + 512);
             let mut object = Object::new(&mut out);
-            object.raw("trace", &summary::json(&summary, None));
+            object.raw("trace", &summary::json(summary, None));
             object.raw("spans", &reply::array(&items));
             object.bool("complete", list.complete);
             object.raw("warnings", &reply::strings(&list.warnings));
+            reply::explain(&mut object, &list.stats);
             object.end();
-            Ok(json(out))
+            json(out)
         }
-        Format::ArrowStream | Format::Parquet => Ok(reply::not_acceptable(format)),
+        Format::ArrowStream | Format::Parquet => reply::not_acceptable(format),
     }
 }
 
@@ -208,7 +206,7 @@ pub(crate) async fn logs(
         limit,
         cursor: params.cursor.filter(|cursor| !cursor.is_empty()),
     };
-    super::spans::rows(&query, &caller, asked, Format::of(&headers), params.explain == Some(true)).await
+    super::spans::rows(&query, &caller, asked, Format::of(&headers)).await
 }
 
 /// Whether the store has any row of a signal, and the newest one's time: for the first-run checklist.

@@ -3,21 +3,9 @@
 use super::json::{Object, plain};
 use hopline_model::attributes;
 use hopline_model::log::Log;
+pub(crate) use hopline_model::severity::class as severity;
 use hopline_model::span::Span;
 use hopline_model::{Seq, UnixNanos};
-
-/// Classes of `severity_number` (OpenTelemetry log data model, section SeverityNumber).
-pub(crate) fn severity(number: i32) -> &'static str {
-    match number {
-        1..=4 => "trace",
-        5..=8 => "debug",
-        9..=12 => "info",
-        13..=16 => "warn",
-        17..=20 => "error",
-        21..=24 => "fatal",
-        _ => "unspecified",
-    }
-}
 
 /// Fields of resource and scope that have columns of their own, the same in both.
 macro_rules! origin {
@@ -123,6 +111,9 @@ pub(crate) fn log(row: &Log) -> String {
     }
     object.optional("trace_id", row.trace_id.map(|id| id.to_string()).as_deref());
     object.optional("span_id", row.span_id.map(|id| id.to_string()).as_deref());
+    if let Some(derived) = derived(row) {
+        object.raw("derived", derived);
+    }
     object.optional("event_name", row.event_name.as_deref());
     origin!(object, row);
     object.plain("attributes", &row.attributes);
@@ -139,6 +130,16 @@ pub(crate) fn log(row: &Log) -> String {
 /// The body was not a string: its column holds canonical JSON.
 pub(crate) fn is_json_body(row: &Log) -> bool {
     row.extra.as_deref().is_some_and(|extra| attributes::get(extra, "body") == Some("\"json\""))
+}
+
+/// Fields that were not sent but found in the text, as a JSON list of their names.
+fn derived(row: &Log) -> Option<&str> {
+    attributes::get(row.extra.as_deref()?, "derived")
+}
+
+/// Whether a field was found in the text, and so was not sent.
+pub(crate) fn is_derived(row: &Log, field: &str) -> bool {
+    derived(row).is_some_and(|names| attributes::items(names).any(|name| attributes::plain_text(name) == field))
 }
 
 pub(crate) fn seq_text(seq: Seq) -> String {

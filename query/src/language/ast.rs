@@ -88,16 +88,19 @@ pub enum Scope {
     Event,
     Link,
     Scope,
+    /// A field inside a log's body.
+    Body,
 }
 
 impl Scope {
-    const ALL: [(Scope, &'static str); 6] = [
+    const ALL: [(Scope, &'static str); 7] = [
         (Scope::Resource, "resource"),
         (Scope::Span, "span"),
         (Scope::Attributes, "attributes"),
         (Scope::Event, "event"),
         (Scope::Link, "link"),
         (Scope::Scope, "scope"),
+        (Scope::Body, "body"),
     ];
 
     /// The scope of this name, without its dot.

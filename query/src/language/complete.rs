@@ -9,7 +9,8 @@ use super::fields::{self, Meaning};
 use super::lex::{self, Kind, Token};
 use super::parse;
 use super::severity::SEVERITIES;
-use hopline_storage::scan::{Column, Field};
+use hopline_model::schema::column;
+use hopline_storage::scan::Field;
 
 /// What a text offers at a place, and the bytes that what is chosen replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +47,18 @@ pub fn fields(target: Target) -> impl Iterator<Item = FieldInfo> {
     fields::short_names(target).map(|short| FieldInfo { name: short.name, about: short.about })
 }
 
-/// The column whose values are a field's values, as it is typed; none for numbers, for what is not stored as such, and for a field that is none.
-pub fn values_column(field: &str, target: Target) -> Option<Column> {
-    let column = |field: Field| match field {
-        Field::Column(name) => Some(Column::Fixed(name)),
-        // Most attributes stand at the row; the resource's are asked through its columns.
-        Field::Attribute(key) | Field::Any(key) => Some(Column::Attribute(key)),
-        Field::Resource(_) | Field::Scope(_) | Field::Event(_) | Field::Link(_) => None,
-    };
+/// Whether a key is another spelling of a field of the language: `service.name`.
+pub fn is_field(key: &str, target: Target) -> bool {
+    let name = Name { scope: None, key: key.to_owned(), quoted: false, place: super::Place::default() };
+    fields::resolve(&name, target).is_ok_and(|meaning| meaning != Meaning::Any(Field::Any(key.to_owned())))
+}
+
+/// Where the values of a field stand, as it is typed; none for numbers that are measured, for ids, for what is no value of a row, and for a name that is no field.
+pub fn values_field(field: &str, target: Target) -> Option<Field> {
     match fields::resolve(&name(field)?, target).ok()? {
-        Meaning::Any(field) | Meaning::Names { field, .. } => column(field),
+        Meaning::Any(Field::Event(_) | Field::Link(_)) => None,
+        Meaning::Any(field) | Meaning::Names { field, .. } => Some(field),
+        Meaning::Severity => Some(Field::Column(column::SEVERITY_NUMBER)),
         _ => None,
     }
 }
@@ -337,6 +340,11 @@ fn holds(expr: &Expr) -> bool {
 /// The scopes that may stand before an attribute's key, with their dot.
 pub fn scopes(target: Target) -> impl Iterator<Item = String> {
     let spans = matches!(target, Target::Traces | Target::Spans);
-    let all = [Scope::Resource, Scope::Attributes, Scope::Scope, Scope::Event, Scope::Link];
-    all.into_iter().filter(move |scope| spans || !matches!(scope, Scope::Event | Scope::Link)).map(|scope| format!("{}.", scope.name()))
+    let all = [Scope::Resource, Scope::Attributes, Scope::Scope, Scope::Event, Scope::Link, Scope::Body];
+    let stands = move |scope: &Scope| match scope {
+        Scope::Event | Scope::Link => spans,
+        Scope::Body => target == Target::Logs,
+        _ => true,
+    };
+    all.into_iter().filter(stands).map(|scope| format!("{}.", scope.name()))
 }

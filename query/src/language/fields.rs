@@ -282,10 +282,12 @@ fn scoped(scope: Option<Scope>, key: &str, name: &Name, target: Target) -> Resul
         Some(Scope::Span) if spans => Field::Attribute(own),
         Some(Scope::Event) if spans => Field::Event(own),
         Some(Scope::Link) if spans => Field::Link(own),
-        // Only spans have these; what has a dot may be an attribute's key.
+        Some(Scope::Body) if target == Target::Logs => Field::Body(own),
+        // Only other rows have these; what has a dot may be an attribute's key.
         Some(_) if !name.quoted => Field::Any(name.key.clone()),
         Some(scope) => {
-            let message = format!("only spans have {}.…: expected attributes.\"{key}\" or \"{key}\"", scope.name());
+            let rows = if scope == Scope::Body { "logs" } else { "spans" };
+            let message = format!("only {rows} have {}.…: expected attributes.\"{key}\" or \"{key}\"", scope.name());
             return Err(SyntaxError::wrong(name.place, "attributes.", message));
         }
     }))

@@ -7,18 +7,7 @@ use hopline_model::schema::column;
 use hopline_storage::scan::{self, Bound, Field, Predicate};
 
 /// OpenTelemetry's severity classes: each holds four numbers.
-pub(crate) const SEVERITIES: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
-
-/// Other names people use.
-const SEVERITY_ALIASES: [(&str, &str); 7] = [
-    ("warning", "warn"),
-    ("err", "error"),
-    ("information", "info"),
-    ("notice", "info"),
-    ("critical", "fatal"),
-    ("panic", "fatal"),
-    ("emergency", "fatal"),
-];
+pub(crate) use hopline_model::severity::CLASSES as SEVERITIES;
 
 const SEVERITY_EXPECTED: &str = "trace, debug, info, warn, error, fatal or a number from 0 to 24";
 
@@ -32,7 +21,11 @@ fn severity_numbers(text: &str, place: Place) -> Result<(i32, i32)> {
     if lower == "unspecified" {
         return Ok((0, 0));
     }
-    let alias = SEVERITY_ALIASES.iter().find(|(alias, _)| *alias == lower).map_or(lower, |(_, name)| name);
+    // Other names people use stand for the class they are in.
+    let alias = match hopline_model::severity::number(lower) {
+        Some(number) => hopline_model::severity::class(number),
+        None => lower,
+    };
     for (class, first) in SEVERITIES.iter().zip([1, 5, 9, 13, 17, 21]) {
         match alias.strip_prefix(class) {
             Some("") => return Ok((first, first + 3)),

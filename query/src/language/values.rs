@@ -6,7 +6,9 @@ use super::fields::Meaning;
 
 use super::units::{self, DURATION_UNITS, Quantity};
 use super::{REGEX_BYTES_MAX, ids, severity};
+use hopline_model::body;
 use hopline_storage::scan::{self, Bound, Field, Predicate};
+use hopline_storage::text::TextQuery;
 
 pub(crate) type Result<T> = std::result::Result<T, SyntaxError>;
 
@@ -73,6 +75,43 @@ pub(crate) fn any_of(mut parts: Vec<Predicate>) -> Predicate {
 }
 
 fn any(field: &Field, name: &Name, test: &Test) -> Result<Predicate> {
+    let predicate = text_or_number(field, name, test)?;
+    let Field::Body(path) = field else { return Ok(predicate) };
+    let constant = match test {
+        Test::Is(value) => value.plain(),
+        _ => None,
+    };
+    Ok(match body_words(path, constant) {
+        Some(words) => Predicate::And(vec![words, predicate]),
+        None => predicate,
+    })
+}
+
+/// What the words of a body must be for a field of it to hold, so that the text index leaves out the others. Only letters that JSON may have
+/// escaped (`\u0041`) are not in the index as they are read: such a body has a word that starts with `u00`.
+fn body_words(path: &str, constant: Option<&str>) -> Option<Predicate> {
+    let plain = |text: &str| text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control());
+    let mut text = if plain(path) { path.to_owned() } else { String::new() };
+    let value = constant.filter(|constant| plain(constant)).and_then(|constant| {
+        if body::decimal(constant) {
+            return constant.split('.').next();
+        }
+        // Another spelling of a number is equal to numbers of other digits.
+        constant.parse::<f64>().is_err().then_some(constant)
+    });
+    if let Some(value) = value {
+        text.push(' ');
+        text.push_str(value);
+    }
+    let words = |text: &str, prefix| TextQuery { text: text.to_owned(), phrase: false, prefix };
+    let query = words(text.trim(), false);
+    if query.words().is_empty() {
+        return None;
+    }
+    Some(Predicate::Or(vec![Predicate::Text(query), Predicate::Text(words("u00", true))]))
+}
+
+fn text_or_number(field: &Field, name: &Name, test: &Test) -> Result<Predicate> {
     match test {
         Test::Exists => Ok(compare(field, scan::Test::Exists)),
         Test::Is(value) => Ok(compare(field, equals(value)?)),

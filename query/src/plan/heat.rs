@@ -53,7 +53,7 @@ pub(crate) fn heat(snapshot: &Snapshot, predicate: Predicate, range: TimeRange, 
         cancel: cancel.clone(),
     };
     let mut fine: HashMap<(i64, i32), Cell> = HashMap::new();
-    let stats = snapshot.scan(&request, &mut |batch| {
+    let mut add = |batch: arrow::array::RecordBatch| {
         let (starts, durations) = (columns::times(&batch, column::START_TIME), columns::ints(&batch, column::DURATION_NANO));
         let statuses = Texts::of(&batch, column::STATUS_CODE);
         for (row, start) in starts.iter().enumerate() {
@@ -63,7 +63,8 @@ pub(crate) fn heat(snapshot: &Snapshot, predicate: Predicate, range: TimeRange, 
             cell.errors += u64::from(statuses.get(row) == Some("error"));
         }
         Ok(ControlFlow::Continue(()))
-    })?;
+    };
+    let stats = cancel.step("read durations", || snapshot.scan(&request, &mut add))?;
     Ok(coarse(&fine, rows, stats))
 }
 

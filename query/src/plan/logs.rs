@@ -1,7 +1,10 @@
 //! Logs beyond the list: histogram, facets, context around a line.
 
 use super::columns;
+use super::kept::Kept;
+use super::memory::Room;
 use super::traces::merge_stats;
+use super::values::{Counts, values};
 use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
 use hopline_model::schema::column;
@@ -16,6 +19,7 @@ pub(crate) type Buckets = BTreeMap<i64, BTreeMap<&'static str, u64>>;
 /// Matching log records by time and severity class.
 pub(crate) fn histogram(
     snapshot: &Snapshot,
+    kept: &Kept,
     predicate: Predicate,
     range: TimeRange,
     bucket_nano: i64,
@@ -31,7 +35,7 @@ pub(crate) fn histogram(
         after: None,
         cancel: cancel.clone(),
     };
-    let (cells, stats) = snapshot.histogram(&request, bucket_nano, Some(column::SEVERITY_NUMBER))?;
+    let (cells, stats) = cancel.step("count by time", || kept.histogram(snapshot, &request, bucket_nano, Some(column::SEVERITY_NUMBER)))?;
     let mut buckets = Buckets::new();
     for (time, severity, rows) in cells {
         let class = crate::api::severity(severity.parse().unwrap_or(0));
@@ -124,112 +128,126 @@ fn reversed(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(arrow::compute::take_record_batch(batch, &rows)?)
 }
 
-/// A facet: a column or attribute and its values with counts, most first; `more` when there are others.
+/// A facet: a field and its values with counts, most first; `more` when there are others.
 pub(crate) struct Facet {
     pub(crate) field: String,
     pub(crate) values: Vec<(String, u64)>,
     pub(crate) more: bool,
+    /// Rows whose values there was no room to count.
+    pub(crate) left_out: u64,
 }
 
 /// Values of a facet that are listed.
 const VALUES_MAX: usize = 20;
+/// Severity numbers that are put together to classes.
+const SEVERITIES_MAX: usize = 100;
 
-/// Facets of the matching rows. `fields` are names of the query language.
+/// Facets of the matching rows: fields of the query language by their names.
 pub(crate) fn facets(
     snapshot: &Snapshot,
-    signal: Signal,
-    predicate: &Predicate,
-    range: TimeRange,
-    fields: &[String],
-    cancel: &Cancel,
+    kept: &Kept,
+    room: &mut Room,
+    request: &ScanRequest,
+    fields: &[(String, Field)],
 ) -> Result<(Vec<Facet>, ScanStats)> {
-    let request = ScanRequest {
-        signal,
-        range,
-        predicate: predicate.clone(),
-        columns: Vec::new(),
-        order: Order::Any,
-        limit: None,
-        after: None,
-        cancel: cancel.clone(),
-    };
     let mut stats = ScanStats::default();
     let mut facets = Vec::new();
-    for field in fields {
-        let (mut values, read) = snapshot.values(&request, &facet_column(signal, field), VALUES_MAX + 1)?;
+    for (name, field) in fields {
+        let mut counts = Counts::new(room);
+        let read = request.cancel.step("count values", || values(snapshot, kept, request, field, &mut counts))?;
         merge_stats(&mut stats, read);
-        let more = values.len() > VALUES_MAX;
+        let left_out = counts.left_out;
+        let mut values = classes(field, counts.most(VALUES_MAX.max(SEVERITIES_MAX) + 1));
+        let more = values.len() > VALUES_MAX || left_out > 0;
         values.truncate(VALUES_MAX);
-        if signal == Signal::Logs && field == "severity" {
-            let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
-            for (number, rows) in &values {
-                *classes.entry(crate::api::severity(number.parse().unwrap_or(0))).or_default() += rows;
-            }
-            values = classes.into_iter().map(|(class, rows)| (class.to_owned(), rows)).collect();
-            values.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-        }
         if !values.is_empty() {
-            facets.push(Facet { field: field.clone(), values, more });
+            facets.push(Facet { field: name.clone(), values, more, left_out });
         }
     }
     Ok((facets, stats))
 }
 
-/// The column a name of the query language stands for.
-pub(crate) fn facet_column(signal: Signal, field: &str) -> Column {
-    let logs = signal == Signal::Logs;
-    match field {
-        "service" => Column::Fixed(column::SERVICE_NAME),
-        "namespace" => Column::Fixed(column::SERVICE_NAMESPACE),
-        "version" => Column::Fixed(column::SERVICE_VERSION),
-        "instance" => Column::Fixed(column::SERVICE_INSTANCE_ID),
-        "env" => Column::Fixed(column::DEPLOYMENT_ENVIRONMENT_NAME),
-        "scope" => Column::Fixed(column::SCOPE_NAME),
-        "severity" if logs => Column::Fixed(column::SEVERITY_NUMBER),
-        "event" if logs => Column::Fixed(column::EVENT_NAME),
-        "name" if !logs => Column::Fixed(column::NAME),
-        "kind" if signal == Signal::Spans => Column::Fixed(column::KIND),
-        "status" if signal == Signal::Spans => Column::Fixed(column::STATUS_CODE),
-        other => Column::Attribute(other.to_owned()),
+/// Severities by class: a person does not tell 17 from 18.
+pub(crate) fn classes(field: &Field, values: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    if *field != Field::Column(column::SEVERITY_NUMBER) {
+        return values;
     }
+    let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
+    for (number, rows) in &values {
+        *classes.entry(crate::api::severity(number.parse().unwrap_or(0))).or_default() += rows;
+    }
+    let mut values: Vec<(String, u64)> = classes.into_iter().map(|(class, rows)| (class.to_owned(), rows)).collect();
+    values.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    values
 }
 
-/// Attribute keys of the newest matching rows, most frequent first.
-pub(crate) fn frequent_keys(
-    snapshot: &Snapshot,
-    signal: Signal,
-    predicate: &Predicate,
-    range: TimeRange,
-    keys_max: usize,
-    cancel: &Cancel,
-) -> Result<Vec<String>> {
-    const ROWS: usize = 500;
+/// Names of fields beside those of the language, most frequent first in each list.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) attributes: Vec<String>,
+    /// Those that are no attribute of a row too.
+    pub(crate) resource: Vec<String>,
+    /// Paths inside bodies.
+    pub(crate) body: Vec<String>,
+}
+
+/// Rows in which keys are looked for.
+const KEY_ROWS: usize = 500;
+
+/// The keys of the newest matching rows. Resources stand in dictionaries: each is read once.
+pub(crate) fn frequent_keys(snapshot: &Snapshot, request: &ScanRequest, keys_max: usize) -> Result<Keys> {
+    let mut columns = vec![column::ATTRIBUTES, column::RESOURCE];
+    if request.signal == Signal::Logs {
+        columns.push(column::BODY);
+    }
     let request = ScanRequest {
-        signal,
-        range,
-        predicate: predicate.clone(),
-        columns: vec![Column::Fixed(column::ATTRIBUTES)],
+        columns: columns.into_iter().map(Column::Fixed).collect(),
         order: Order::NewestFirst,
-        limit: Some(ROWS),
-        after: None,
-        cancel: cancel.clone(),
+        limit: Some(KEY_ROWS),
+        ..request.clone()
     };
-    let (batches, _) = snapshot.collect(&request)?;
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let (batches, _) = request.cancel.step("look for keys", || snapshot.collect(&request))?;
+    let (mut own, mut resource, mut body) = (Tally::default(), Tally::default(), Tally::default());
     for batch in &batches {
-        let texts = columns::Texts::of(batch, column::ATTRIBUTES);
-        for text in (0..batch.num_rows()).filter_map(|row| texts.get(row)) {
-            for (key, _) in hopline_model::attributes::entries(text) {
-                match counts.get_mut(&*key) {
-                    Some(count) => *count += 1,
-                    None => {
-                        counts.insert(key.into_owned(), 1);
-                    }
-                }
+        let texts = |name: &str| columns::Texts::of(batch, name);
+        let (attributes, bodies) = (texts(column::ATTRIBUTES), texts(column::BODY));
+        for row in 0..batch.num_rows() {
+            for (key, _) in attributes.get(row).into_iter().flat_map(hopline_model::attributes::entries) {
+                own.add(&key, 1);
+            }
+            if let Some(text) = bodies.get(row) {
+                hopline_model::body::paths(text, &mut |path| body.add(path, 1));
+            }
+        }
+        let mut resources: BTreeMap<&str, u64> = BTreeMap::new();
+        let of_rows = texts(column::RESOURCE);
+        (0..batch.num_rows()).filter_map(|row| of_rows.get(row)).for_each(|text| *resources.entry(text).or_default() += 1);
+        for (text, rows) in resources {
+            for (key, _, _) in hopline_model::attributes::members(text).filter(|(_, is_own, _)| !is_own) {
+                resource.add(&key, rows);
             }
         }
     }
-    let mut keys: Vec<(String, u64)> = counts.into_iter().collect();
-    keys.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Ok(keys.into_iter().take(keys_max).map(|(key, _)| key).collect())
+    resource.0.retain(|key, _| !own.0.contains_key(key));
+    Ok(Keys { attributes: own.most(keys_max), resource: resource.most(keys_max), body: body.most(keys_max) })
+}
+
+#[derive(Default)]
+struct Tally(BTreeMap<String, u64>);
+
+impl Tally {
+    fn add(&mut self, key: &str, rows: u64) {
+        match self.0.get_mut(key) {
+            Some(count) => *count += rows,
+            None => {
+                self.0.insert(key.to_owned(), rows);
+            }
+        }
+    }
+
+    fn most(self, keys_max: usize) -> Vec<String> {
+        let mut keys: Vec<(String, u64)> = self.0.into_iter().collect();
+        keys.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        keys.into_iter().take(keys_max).map(|(key, _)| key).collect()
+    }
 }

@@ -9,6 +9,9 @@
 //! | `logs` | histogram, facets, context |
 //! | `heat` | latency by time |
 //! | `patterns` | bodies that differ only in numbers and ids |
+//! | `kept` | counts, histograms and values that blocks gave before |
+//! | `values` | values of a field with counts, whatever the field is |
+//! | `memory` | the bound on what questions gather outside SQL |
 //! | `services` | the catalogue from telemetry |
 //! | `one` | one trace analysed: tree, hops, critical path |
 //! | `why` | its verdict, against requests of the same kind |
@@ -32,6 +35,12 @@ pub(crate) mod logs;
 pub(crate) mod patterns;
 
 pub(crate) mod heat;
+
+pub(crate) mod kept;
+
+pub(crate) mod values;
+
+pub(crate) mod memory;
 
 pub(crate) mod quantiles;
 

@@ -4,6 +4,7 @@
 //! and in one pass (compare the preprocessing of Drain, He et al., ICWS 2017); templates that differ in one word stay apart.
 
 use super::columns::{self, Texts};
+use super::memory::Room;
 use crate::error::Result;
 use hopline_model::schema::column;
 use hopline_model::{Signal, TimeRange, UnixNanos};
@@ -18,6 +19,8 @@ pub(crate) const ROWS_MAX: usize = 50_000;
 const PATTERNS_MAX: usize = 5_000;
 /// A template is cut here.
 const TEMPLATE_BYTES_MAX: usize = 512;
+/// Of a pattern, beside its template.
+const PATTERN_BYTES: u64 = 128;
 const PLACE: &str = "<*>";
 
 #[derive(Debug, Clone)]
@@ -36,7 +39,14 @@ pub(crate) struct Patterns {
     pub(crate) stats: ScanStats,
 }
 
-pub(crate) fn patterns(snapshot: &Snapshot, predicate: Predicate, range: TimeRange, limit: usize, cancel: &Cancel) -> Result<Patterns> {
+pub(crate) fn patterns(
+    snapshot: &Snapshot,
+    predicate: Predicate,
+    range: TimeRange,
+    limit: usize,
+    room: &mut Room,
+    cancel: &Cancel,
+) -> Result<Patterns> {
     let wanted = [column::SEQ, column::TIME, column::SEVERITY_NUMBER, column::BODY].map(Column::Fixed).to_vec();
     let request = ScanRequest {
         signal: Signal::Logs,
@@ -49,15 +59,18 @@ pub(crate) fn patterns(snapshot: &Snapshot, predicate: Predicate, range: TimeRan
         cancel: cancel.clone(),
     };
     let mut found: HashMap<String, Pattern> = HashMap::new();
-    let mut rows = 0;
-    let stats = snapshot.scan(&request, &mut |batch| {
+    let (mut rows, mut bytes) = (0, 0);
+    let mut add = |batch: arrow::array::RecordBatch| {
         let (times, severities) = (columns::times(&batch, column::TIME), columns::int32s(&batch, column::SEVERITY_NUMBER));
         let (bodies, seqs) = (Texts::of(&batch, column::BODY), columns::uints(&batch, column::SEQ));
         rows += batch.num_rows();
         for row in 0..batch.num_rows() {
             let mut key = template(bodies.get(row).unwrap_or_default());
-            if found.len() >= PATTERNS_MAX && !found.contains_key(&key) {
-                key = "…".into();
+            if !found.contains_key(&key) {
+                bytes += PATTERN_BYTES + 2 * key.len() as u64;
+                if found.len() >= PATTERNS_MAX || !room.holds(bytes) {
+                    key = "…".into();
+                }
             }
             let time = UnixNanos(times[row]);
             let pattern = found.entry(key.clone()).or_insert_with(|| Pattern {
@@ -74,7 +87,8 @@ pub(crate) fn patterns(snapshot: &Snapshot, predicate: Predicate, range: TimeRan
             pattern.severity_number = pattern.severity_number.max(severities[row]);
         }
         Ok(ControlFlow::Continue(()))
-    })?;
+    };
+    let stats = cancel.step("read bodies", || snapshot.scan(&request, &mut add))?;
     let mut items: Vec<Pattern> = found.into_values().collect();
     items.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.template.cmp(&b.template)));
     items.truncate(limit);
@@ -92,7 +106,7 @@ pub(crate) fn samples(snapshot: &Snapshot, range: TimeRange, seqs: &[u64], cance
         cancel: cancel.clone(),
         ..ScanRequest::all(Signal::Logs)
     };
-    let (batches, _) = snapshot.collect(&request)?;
+    let (batches, _) = cancel.step("read samples", || snapshot.collect(&request))?;
     Ok(batches.iter().flat_map(hopline_model::log::Log::from_rows).collect())
 }
 

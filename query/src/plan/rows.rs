@@ -4,6 +4,7 @@ use crate::api::params::{bad_cursor, decode_cursor, encode_cursor};
 use crate::api::reply::Total;
 use crate::error::Result;
 use crate::language::Compiled;
+use crate::plan::kept::Kept;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
 use hopline_model::schema::{column, time_column};
@@ -37,7 +38,7 @@ pub(crate) struct Asked {
 }
 
 /// One page and how many there are in all.
-pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result<Page> {
+pub(crate) fn page(snapshot: &Snapshot, kept: &Kept, asked: Asked, cancel: &Cancel) -> Result<Page> {
     let after = asked.cursor.as_deref().map(position).transpose()?;
     let mut request = ScanRequest {
         signal: asked.signal,
@@ -50,7 +51,8 @@ pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result
         after,
         cancel: cancel.clone(),
     };
-    let (mut batches, mut stats) = if asked.limit == 0 { (Vec::new(), ScanStats::default()) } else { snapshot.collect(&request)? };
+    let (mut batches, mut stats) =
+        if asked.limit == 0 { (Vec::new(), ScanStats::default()) } else { cancel.step("read rows", || snapshot.collect(&request))? };
     let found: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let cursor = (found > asked.limit).then(|| {
         cut(&mut batches, asked.limit);
@@ -61,7 +63,7 @@ pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result
     } else {
         request.after = None;
         request.limit = None;
-        let (value, counted) = snapshot.count(&request)?;
+        let (value, counted) = cancel.step("count the rest", || kept.count(snapshot, &request))?;
         stats.blocks = stats.blocks.max(counted.blocks);
         stats.blocks_pruned = stats.blocks_pruned.max(counted.blocks_pruned);
         stats.rows_scanned += counted.rows_scanned;
@@ -71,6 +73,23 @@ pub(crate) fn page(snapshot: &Snapshot, asked: Asked, cancel: &Cancel) -> Result
         Total { value, exact: true }
     };
     Ok(Page { batches, cursor: cursor.flatten(), total, stats })
+}
+
+/// Rows in their order, without a total.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) signal: Signal,
+    pub(crate) batches: Vec<RecordBatch>,
+    /// Where the next ones are behind.
+    pub(crate) last: Option<(UnixNanos, Seq)>,
+    pub(crate) stats: ScanStats,
+}
+
+/// The rows behind `request.after`, at most `request.limit`.
+pub(crate) fn next_rows(snapshot: &Snapshot, request: ScanRequest) -> Result<Rows> {
+    let (batches, stats) = snapshot.collect(&request)?;
+    let last = batches.iter().rev().find_map(|batch| last_position(batch, request.signal));
+    Ok(Rows { signal: request.signal, batches, last, stats })
 }
 
 /// Keeps the first `rows` rows.

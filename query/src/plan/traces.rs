@@ -6,6 +6,7 @@
 //! the first of its own matching spans.
 
 use super::columns;
+use super::memory::{Memory, Room};
 use super::summary;
 use crate::api::params::{bad_cursor, decode_cursor, encode_cursor};
 use crate::api::reply::Total;
@@ -18,6 +19,7 @@ use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanS
 use hopline_trace::Summary;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Traces whose summaries are read at once.
 const RESOLVE_MAX: usize = 256;
@@ -32,6 +34,7 @@ pub(crate) struct Search {
     pub(crate) cursor: Option<String>,
     /// `query.traces_max`
     pub(crate) traces_max: usize,
+    pub(crate) memory: Arc<Memory>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,9 @@ pub(crate) struct Found {
     pub(crate) warnings: Vec<String>,
 }
 
+/// Of a candidate in its map, half of which may be empty, and in the order.
+const CANDIDATE_BYTES: u64 = 2 * 40 + 24;
+
 /// A trace with a matching span.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
@@ -55,9 +61,13 @@ struct Candidate {
 pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Result<Found> {
     let mut found = Found::default();
     let after = asked.cursor.as_deref().map(Cursor::decode).transpose()?;
+    // Held until the page is made: the order is made of the candidates.
+    let mut rooms: Vec<Room> = Vec::new();
     let mut all: Option<HashMap<TraceId, Candidate>> = None;
     for predicate in &asked.compiled.rows {
-        let matching = candidates(snapshot, predicate, asked, cancel, &mut found)?;
+        let mut room = asked.memory.room();
+        let matching = cancel.step("find matching spans", || candidates(snapshot, predicate, asked, cancel, &mut found, &mut room))?;
+        rooms.push(room);
         all = Some(match all {
             None => matching,
             Some(before) => both(before, &matching),
@@ -87,7 +97,7 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
         let step = (asked.limit + 1 - listed.len().min(asked.limit)).clamp(RESOLVE_MIN, RESOLVE_MAX);
         let ids: Vec<TraceId> = order[at..order.len().min(at + step)].iter().map(|(_, id)| *id).collect();
         at += ids.len();
-        let summaries = resolve(snapshot, ids, cancel, &mut found.stats)?;
+        let summaries = cancel.step("sum up traces", || resolve(snapshot, ids, cancel, &mut found.stats))?;
         for (id, summary) in summaries {
             let holds = asked.compiled.trace.as_ref().is_none_or(|condition| condition.holds(&facts(&summary)));
             if holds {
@@ -131,7 +141,14 @@ fn facts(summary: &Summary) -> TraceFacts<'_> {
 }
 
 /// Every trace with a span that matches.
-fn candidates(snapshot: &Snapshot, predicate: &Predicate, asked: &Search, cancel: &Cancel, found: &mut Found) -> Result<HashMap<TraceId, Candidate>> {
+fn candidates(
+    snapshot: &Snapshot,
+    predicate: &Predicate,
+    asked: &Search,
+    cancel: &Cancel,
+    found: &mut Found,
+    room: &mut Room,
+) -> Result<HashMap<TraceId, Candidate>> {
     let request = ScanRequest {
         signal: Signal::Spans,
         range: asked.range,
@@ -151,7 +168,7 @@ fn candidates(snapshot: &Snapshot, predicate: &Predicate, asked: &Search, cancel
             if let Some(candidate) = traces.get_mut(&id) {
                 candidate.first = candidate.first.min(UnixNanos(*start));
                 candidate.matched += 1;
-            } else if traces.len() < asked.traces_max {
+            } else if traces.len() < asked.traces_max && room.holds((traces.len() as u64 + 1) * CANDIDATE_BYTES) {
                 traces.insert(id, Candidate { first: UnixNanos(*start), matched: 1 });
             } else {
                 over = true;
@@ -161,7 +178,8 @@ fn candidates(snapshot: &Snapshot, predicate: &Predicate, asked: &Search, cancel
         Ok(ControlFlow::Continue(()))
     })?;
     if over {
-        found.warnings.push(format!("more than {} traces match: narrow the range or the query, or raise query.traces_max", asked.traces_max));
+        let setting = if traces.len() < asked.traces_max { "query.memory_bytes" } else { "query.traces_max" };
+        found.warnings.push(format!("more than {} traces match: narrow the range or the query, or raise {setting}", traces.len()));
     }
     merge_stats(&mut found.stats, stats);
     Ok(traces)

@@ -29,7 +29,7 @@ pub async fn tables() -> Result<Vec<Table>, SqlError> {
         .into();
     // The views' columns are what their SQL gives, over nothing.
     let nothing = Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Default::default(), complete: true };
-    let state = session(Arc::new(nothing), Arc::new(Report::new(Instant::now())), &SqlOptions::default())?;
+    let state = session(Arc::new(nothing), Arc::new(Report::new(Instant::now(), Default::default())), &SqlOptions::default())?;
     for view in &VIEWS {
         let plan = state.create_logical_plan(view.sql).await.map_err(|error| SqlError::internal(format!("view {}: {error}", view.name)))?;
         tables.push(Table { name: view.name, about: view.about, columns: described(plan.schema().fields()) });

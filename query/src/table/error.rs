@@ -9,6 +9,8 @@ pub enum SqlErrorKind {
     Invalid,
     /// The query ran into a limit: ask for less, or raise it.
     Limit,
+    /// Somebody stopped it.
+    Cancelled,
     /// Not the query's fault.
     Internal,
 }
@@ -29,6 +31,10 @@ impl SqlError {
 
     pub(crate) fn limit(message: impl Into<String>) -> Self {
         Self { kind: SqlErrorKind::Limit, message: message.into(), position: None }
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self { kind: SqlErrorKind::Cancelled, message: "the question was cancelled".into(), position: None }
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
@@ -52,6 +58,7 @@ impl SqlError {
                         use hopline_storage::Kind;
                         match storage {
                             hopline_storage::Error::Limit(message) => Self::limit(message.clone()),
+                            hopline_storage::Error::Cancelled => Self::cancelled(),
                             _ if storage.kind() == Kind::Invalid => Self::invalid(storage.to_string()),
                             _ => Self::internal(storage.to_string()),
                         }

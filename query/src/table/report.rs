@@ -15,18 +15,20 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Report {
     deadline: Instant,
+    /// Of the whole question.
+    cancel: Cancel,
     stats: Mutex<ScanStats>,
     warnings: Mutex<Vec<String>>,
 }
 
 impl Report {
-    pub(crate) fn new(deadline: Instant) -> Self {
-        Self { deadline, stats: Mutex::default(), warnings: Mutex::default() }
+    pub(crate) fn new(deadline: Instant, cancel: Cancel) -> Self {
+        Self { deadline, cancel, stats: Mutex::default(), warnings: Mutex::default() }
     }
 
     /// For one scan, within the query's deadline.
     pub(crate) fn cancel(&self) -> Cancel {
-        Cancel::with_deadline(self.deadline)
+        self.cancel.within(self.deadline)
     }
 
     pub(crate) fn deadline(&self) -> Instant {

@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use futures::{Stream, StreamExt};
 use hopline_model::UnixNanos;
 use hopline_storage::Snapshot;
+use hopline_storage::scan::Cancel;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -43,11 +44,13 @@ pub struct SqlOptions {
     pub spill_dir: Option<PathBuf>,
     /// What `now()` is; `None`: the machine's clock.
     pub now: Option<UnixNanos>,
+    /// Stops the scans; what they have done so far is noted there.
+    pub cancel: Cancel,
 }
 
 impl Default for SqlOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), memory_bytes: 48 << 20, rows_max: 1_000_000, spill_dir: None, now: None }
+        Self { timeout: Duration::from_secs(30), memory_bytes: 48 << 20, rows_max: 1_000_000, spill_dir: None, now: None, cancel: Cancel::default() }
     }
 }
 
@@ -69,7 +72,7 @@ impl std::fmt::Debug for SqlAnswer {
 pub async fn sql(snapshot: Arc<Snapshot>, query: &str, params: &[serde_json::Value], options: &SqlOptions) -> Result<SqlAnswer, SqlError> {
     guard::check_text(query)?;
     let params = params.iter().enumerate().map(|(i, value)| parameter(i + 1, value)).collect::<Result<Vec<_>, _>>()?;
-    let report = Arc::new(Report::new(Instant::now() + options.timeout));
+    let report = Arc::new(Report::new(Instant::now() + options.timeout, options.cancel.clone()));
     if !snapshot.complete {
         report.warn("rows stored before the last restart are still being read back and may be missing: ask again soon".into());
     }

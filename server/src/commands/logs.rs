@@ -11,6 +11,9 @@ pub(crate) fn run(arguments: &Logs) -> Result<()> {
     if arguments.follow {
         return follow(&client, arguments);
     }
+    if arguments.all {
+        return export(&client, arguments);
+    }
     let mut parameters = Parameters::default().range(&arguments.range);
     let query = Some(&arguments.query).filter(|q| !q.is_empty());
     let answer = match &arguments.trace {
@@ -31,6 +34,26 @@ pub(crate) fn run(arguments: &Logs) -> Result<()> {
     }
     list::remarks(&answer, items.len());
     Ok(())
+}
+
+/// Every record, line by line.
+fn export(client: &Client, arguments: &Logs) -> Result<()> {
+    if arguments.ask.format == Format::Csv {
+        return Err(super::Usage("all records have no common columns: take them with --format ndjson".into()).into());
+    }
+    let screen = Screen::stdout();
+    let parameters = Parameters::default().set("q", Some(&arguments.query).filter(|q| !q.is_empty())).range(&arguments.range);
+    client.lines("/api/v1/logs/export", &parameters, |line| {
+        let record: Value = serde_json::from_str(line).context("a line of the export is not JSON")?;
+        if record.get("complete").is_some() {
+            list::remarks(&record, 0);
+            return Ok(());
+        }
+        match arguments.ask.format {
+            Format::Table => out(&lines(std::slice::from_ref(&record), screen)),
+            _ => out(&format!("{line}\n")),
+        }
+    })
 }
 
 /// Until Ctrl-C, or until the server goes away.
@@ -70,13 +93,39 @@ fn lines(items: &[Value], screen: Screen) -> String {
         let service = text(log, "service_name");
         let trace = text(log, "trace_id");
         let trace = if trace.is_empty() { String::new() } else { format!("  {}", Paint::Dim.on(&format!("trace {trace}"), screen)) };
+        // A stack is one record of many lines, and shown as such.
+        let body = log.get("body").map(value::plain).unwrap_or_default();
+        let mut body = body.trim_end().lines();
         out.push_str(&format!(
             "{} {} {} {}{trace}\n",
             Paint::Dim.on(&value::time(&text(log, "time")), screen),
             waterfall::severity(log, screen),
             Paint::service(&service).on(&service, screen),
-            text(log, "body"),
+            crate::print::clean(body.next().unwrap_or_default()),
         ));
+        for line in body {
+            out.push_str(&format!("    {}\n", crate::print::clean(&line.replace('\t', "    ")).trim_end()));
+        }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The oldest first; a body of many lines keeps them; nothing of it reaches the terminal as a control character.
+    #[test]
+    fn stacks_are_whole() {
+        let items = [
+            json!({"time": "2026-01-01T00:00:02.000000000Z", "severity": "info", "service_name": "web", "body": "second"}),
+            json!({"time": "2026-01-01T00:00:01.000000000Z", "severity": "error", "service_name": "web", "body": "it broke\u{1b}[2J\n\tat a.B\n\tat a.C\n"}),
+        ];
+        let shown = lines(&items, Screen { width: None, colour: false });
+        let shown: Vec<&str> = shown.lines().collect();
+        assert_eq!(shown.len(), 4, "{shown:?}");
+        assert!(shown[0].ends_with("web it broke [2J") && shown[3].ends_with("web second"), "{shown:?}");
+        assert_eq!(shown[1..3], ["        at a.B", "        at a.C"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! One file per command. `serve` runs the server; the others ask its API.
 //!
-//! Exit codes: 0 answered, 1 failed, 2 the command was used wrongly; `run` and `curl` end with that of their command.
+//! Exit codes: 0 answered, 1 failed, 2 the command was used wrongly, 130 by Ctrl-C; `run` and `curl` end with that of their command.
+//! Ctrl-C ends the process, its connection closes, and the server stops working on the question.
 
 mod completion;
 mod curl;

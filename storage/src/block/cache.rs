@@ -8,7 +8,8 @@ use moka::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-const CACHE_BYTES_MAX: u64 = 16 << 20;
+/// With the query's kept answers (2 MiB), all caches are 16 MiB.
+const CACHE_BYTES_MAX: u64 = 14 << 20;
 
 /// Names an opened block: ids of blocks are only unique within a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -163,7 +163,7 @@ impl<'a> Bound<'a> {
             },
             Field::Any(key) | Field::Resource(key) | Field::Scope(key) => self.filters(key, test),
             Field::Event(key) if self.block.meta.signal == Signal::Spans => self.filters(key, test),
-            Field::Event(_) | Field::Link(_) => None,
+            Field::Event(_) | Field::Link(_) | Field::Body(_) => None,
         }
     }
 

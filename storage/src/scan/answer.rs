@@ -86,34 +86,39 @@ impl Snapshot {
         })
     }
 
-    /// Distinct values of a column (a fixed one, or an attribute's texts) with their row counts, most first, at most `limit`, within the request's range and predicate.
-    pub fn values(&self, request: &ScanRequest, column: &Column, limit: usize) -> Result<(Vec<(String, u64)>, ScanStats)> {
+    /// Values of a column (a fixed one, or an attribute's texts) with row counts, within the request's range and predicate; a value may come several times.
+    pub fn values_each(&self, request: &ScanRequest, column: &Column, add: &mut dyn FnMut(&str, u64)) -> Result<ScanStats> {
         super::part::output_schema(request.signal, std::slice::from_ref(column))?;
         let request = whole(request);
         let mut scan = Scan::new(self, &request)?;
-        let mut counts: HashMap<String, u64> = HashMap::new();
-        let mut add = |text: &str, rows: u64| match counts.get_mut(text) {
-            Some(count) => *count += rows,
-            None => {
-                counts.insert(text.to_owned(), rows);
-            }
-        };
-        scan.take_blocks(|block, filter, range| block.values(filter, range, column, &mut add));
+        scan.take_blocks(|block, filter, range| block.values(filter, range, column, add));
         while let Some((part, rows)) = scan.next_part()? {
             scan.stats.rows_matched += rows.count_set_bits() as u64;
             if rows.count_set_bits() == 0 {
                 continue;
             }
             let before = part.bytes_read();
-            if let Err(error) = count_texts(part.as_ref(), column, &rows, &mut add) {
+            if let Err(error) = count_texts(part.as_ref(), column, &rows, add) {
                 scan.damaged(error, part.time())?;
             }
             scan.stats.bytes_read += part.bytes_read() - before;
         }
+        Ok(scan.stats)
+    }
+
+    /// Distinct values of a column (a fixed one, or an attribute's texts) with their row counts, most first, at most `limit`, within the request's range and predicate.
+    pub fn values(&self, request: &ScanRequest, column: &Column, limit: usize) -> Result<(Vec<(String, u64)>, ScanStats)> {
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        let stats = self.values_each(request, column, &mut |text, rows| match counts.get_mut(text) {
+            Some(count) => *count += rows,
+            None => {
+                counts.insert(text.to_owned(), rows);
+            }
+        })?;
         let mut values: Vec<(String, u64)> = counts.into_iter().collect();
         values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         values.truncate(limit);
-        Ok((values, scan.stats))
+        Ok((values, stats))
     }
 }
 

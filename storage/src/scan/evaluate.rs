@@ -14,7 +14,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Int32Type};
 use hopline_model::schema::column;
-use hopline_model::{Signal, attributes};
+use hopline_model::{Signal, attributes, body};
 
 /// The rows of `mask` that hold.
 pub(crate) fn evaluate(filter: &Filter, part: &dyn Part, signal: Signal, mask: &BooleanBuffer) -> Result<BooleanBuffer> {
@@ -105,6 +105,15 @@ fn compare(field: &Field, test: &Compiled, part: &dyn Part, signal: Signal, mask
             let hidden = attribute(key, &Compiled::Exists, part, &behind)?;
             Ok(&found | &without(&behind, &hidden))
         }
+        Field::Body(_) if signal != Signal::Logs => Ok(nothing(mask)),
+        Field::Body(path) => {
+            let loaded = part.column(column::BODY, mask)?;
+            // A key may be written with escapes: then every row is walked.
+            let escaped = memchr::memmem::find(bytes_of(loaded.array.as_string::<i32>()), b"\\u00").is_some();
+            let key = if escaped { "" } else { last_key(path) };
+            let needle = Needle { key: key.as_bytes().to_vec(), values: Vec::new() };
+            json(&loaded, mask, &needle, |text| body::matches(text, path, &mut |found| test.written(found)))
+        }
         Field::Event(_) | Field::Link(_) if signal != Signal::Spans => Ok(nothing(mask)),
         Field::Event(key) => {
             let loaded = part.column(column::EVENTS, mask)?;
@@ -118,6 +127,13 @@ fn compare(field: &Field, test: &Compiled, part: &dyn Part, signal: Signal, mask
             json(&loaded, mask, &Needle::key(key), |text| attributes::items(text).any(|link| nested(link, key, own).is_some_and(|raw| test.raw(raw))))
         }
     }
+}
+
+/// What every body that holds a path contains, however it is written: the last plain characters of its key.
+fn last_key(path: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ' ');
+    let end = path.trim_end_matches(plain);
+    &path[end.len()..]
 }
 
 /// A member of an event or link, or one of its attributes.

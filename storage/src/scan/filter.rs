@@ -111,6 +111,8 @@ impl Filter {
                 Field::Attribute(_) => 10,
                 Field::Any(_) => 12,
                 Field::Event(_) | Field::Link(_) => 15,
+                // Behind the words that a query puts before it.
+                Field::Body(_) => 50,
             },
         }
     }

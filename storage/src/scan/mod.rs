@@ -32,4 +32,4 @@ pub(crate) mod value;
 pub(crate) mod tests;
 
 pub use predicate::{Bound, Field, Predicate, Test};
-pub use request::{Cancel, Column, Order, ScanRequest, ScanStats, fixed_columns};
+pub use request::{Cancel, Column, Order, Progress, ScanRequest, ScanStats, fixed_columns};

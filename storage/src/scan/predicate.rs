@@ -42,6 +42,8 @@ pub enum Field {
     Event(String),
     /// An attribute of any link of a span; `trace_id` and `span_id` ask for its target.
     Link(String),
+    /// A field inside a log's body, by its path (`model::body`); of a list, any item. Numbers written with an exponent are equal only as text.
+    Body(String),
     /// An attribute of that name at the row, else its resource, else its scope: what a bare key means.
     Any(String),
 }

@@ -3,9 +3,10 @@
 use super::predicate::Predicate;
 use crate::error::Result;
 use hopline_model::{Seq, Signal, TimeRange, UnixNanos};
+use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// A column of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,16 +27,24 @@ pub enum Order {
     OldestFirst,
 }
 
-/// Stops a scan from outside: cancelled by the caller, or past its deadline.
+/// Stops a scan from outside: cancelled by the caller, or past its deadline. What the scan has done so far can be seen beside it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     stopped: Arc<AtomicBool>,
+    /// Of the whole question that this is a part of.
+    above: Option<Arc<AtomicBool>>,
     deadline: Option<Instant>,
+    progress: Arc<Progress>,
 }
 
 impl Cancel {
     pub fn with_deadline(deadline: Instant) -> Self {
-        Self { stopped: Arc::default(), deadline: Some(deadline) }
+        Self { deadline: Some(deadline), ..Self::default() }
+    }
+
+    /// For a part of a question: it ends with the whole too, and the whole goes on without it.
+    pub fn within(&self, deadline: Instant) -> Self {
+        Self { above: Some(self.stopped.clone()), deadline: Some(deadline), stopped: Arc::default(), progress: self.progress.clone() }
     }
 
     pub fn cancel(&self) {
@@ -44,13 +53,68 @@ impl Cancel {
 
     /// `Err(Cancelled)` or `Err(Limit)` when the scan should end; asked every few thousand rows.
     pub fn check(&self) -> Result<()> {
-        if self.stopped.load(Ordering::Relaxed) {
+        if self.stopped.load(Ordering::Relaxed) || self.above.as_ref().is_some_and(|above| above.load(Ordering::Relaxed)) {
             return Err(crate::Error::Cancelled);
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(crate::Error::Limit("the query ran into its deadline: narrow the time range or raise query.timeout_ms".into()));
         }
         Ok(())
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Does a step of a question and notes how long it took.
+    pub fn step<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = work();
+        self.progress.step(name, began.elapsed());
+        done
+    }
+}
+
+/// What the scans of a question have done so far, for whoever watches.
+#[derive(Debug, Default)]
+pub struct Progress {
+    parts: AtomicU64,
+    parts_done: AtomicU64,
+    rows: AtomicU64,
+    steps: Mutex<Vec<(&'static str, Duration)>>,
+}
+
+impl Progress {
+    /// Chunks of live rows, blocks and row groups that scans want to look at, as far as is known; and those that were.
+    pub fn parts(&self) -> (u64, u64) {
+        (self.parts.load(Ordering::Relaxed), self.parts_done.load(Ordering::Relaxed))
+    }
+
+    /// Rows looked at.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Steps that have ended, in the order they first did, with how long they took together.
+    pub fn steps(&self) -> Vec<(&'static str, Duration)> {
+        self.steps.lock().clone()
+    }
+
+    pub fn step(&self, name: &'static str, took: Duration) {
+        let mut steps = self.steps.lock();
+        match steps.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += took,
+            None => steps.push((name, took)),
+        }
+    }
+
+    pub(crate) fn wants(&self, parts: u64) {
+        self.parts.fetch_add(parts, Ordering::Relaxed);
+    }
+
+    pub(crate) fn looked_at(&self, rows: u64) {
+        self.parts_done.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 }
 

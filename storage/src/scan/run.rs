@@ -116,6 +116,7 @@ impl<'a> Scan<'a> {
                 Order::OldestFirst => -i128::from(time.0),
                 _ => i128::from(time.1),
             };
+            self.request.cancel.progress().wants(1);
             self.waiting.push(Waiting { bound, time, unit });
         }
     }
@@ -123,8 +124,15 @@ impl<'a> Scan<'a> {
     /// Answers blocks without reading their rows, where `settled` can.
     pub(crate) fn take_blocks(&mut self, mut settled: impl FnMut(&Block, &Filter, TimeRange) -> bool) {
         let (filter, range) = (&self.filter, self.range);
+        let progress = self.request.cancel.progress();
         self.waiting.retain(|waiting| match waiting.unit {
-            Unit::Block(block) => !settled(block, filter, range),
+            Unit::Block(block) => {
+                let settled = settled(block, filter, range);
+                if settled {
+                    progress.looked_at(block.meta.rows);
+                }
+                !settled
+            }
             _ => true,
         });
     }
@@ -147,9 +155,11 @@ impl<'a> Scan<'a> {
                         Ok(parts) => parts.into_iter().for_each(|(time, part)| self.push(time, Unit::Part(part))),
                         Err(error) => self.damaged(error, time)?,
                     }
+                    self.request.cancel.progress().looked_at(0);
                     continue;
                 }
             };
+            self.request.cancel.progress().looked_at(part.rows() as u64);
             let matched = self.matching(part.as_ref(), time);
             self.stats.bytes_read += part.bytes_read();
             match matched {

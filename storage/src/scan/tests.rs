@@ -79,10 +79,20 @@ pub(crate) fn span() -> impl Strategy<Value = Span> {
     )
 }
 
+/// Plain, JSON, logfmt, and JSON with escapes.
+fn body() -> impl Strategy<Value = String> {
+    let fields = (select(vec!["1", "500", "1e0", "007", "x", "\"x\""]), 0..3).prop_map(|(value, shape)| match shape {
+        0 => format!("{{\"user\":{{\"id\":{value}}},\"n\":[{value},\"shop\"]}}"),
+        1 => format!("n={value} user.id={value} msg=declined"),
+        _ => format!("{{\"\\u0075ser\":{{\"id\":{value}}}}}"),
+    });
+    prop_oneof![4 => text(), 1 => json_map(3), 2 => fields]
+}
+
 pub(crate) fn log() -> impl Strategy<Value = Log> {
     let ids = (proptest::option::of(small_id::<16>()), proptest::option::of(small_id::<8>()));
     let origin = (select(vec!["shop", "payment", "cart"]), json_map(3), json_map(2));
-    (ids, 0i64..1_800, 0i64..50, select(vec![0, 5, 9, 17]), proptest::option::of(text()), origin, json_map(6)).prop_map(
+    (ids, 0i64..1_800, 0i64..50, select(vec![0, 5, 9, 17]), proptest::option::of(body()), origin, json_map(6)).prop_map(
         |(ids, second, delay, severity, body, (service, resource, scope), attributes)| Log {
             trace_id: ids.0.map(TraceId),
             span_id: ids.1.map(SpanId),
@@ -110,6 +120,7 @@ fn field() -> impl Strategy<Value = Field> {
         1 => key.clone().prop_map(Field::Scope),
         1 => prop_oneof![key.clone(), Just("name".to_owned())].prop_map(Field::Event),
         1 => prop_oneof![key.clone(), Just("trace_id".to_owned())].prop_map(Field::Link),
+        1 => prop_oneof![key.clone(), Just("user.id".to_owned()), Just("n".to_owned())].prop_map(Field::Body),
         3 => key.prop_map(Field::Any),
     ]
 }

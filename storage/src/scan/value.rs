@@ -9,6 +9,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt32Type, UInt64Type};
 use hopline_model::UnixNanos;
 use hopline_model::attributes;
+use hopline_model::body::{self, Found};
 use hopline_model::ids::encode_hex;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -127,6 +128,18 @@ impl Compiled {
             // Booleans, null, arrays, maps, bytes, special doubles: no numbers.
             _ => self.text_with(raw, || None),
         }
+    }
+
+    /// A value inside a body, which is text as somebody wrote it.
+    pub(crate) fn written(&self, found: &Found<'_>) -> bool {
+        let text = found.text();
+        let number = match found {
+            Found::Raw(raw) => raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()),
+            Found::Text(_) => true,
+        };
+        // Equal numbers share a word of the index.
+        let counts = number && (matches!(self, Self::Range { .. }) || body::decimal(text));
+        self.text_with(text, || if counts { Number::parse(text) } else { None })
     }
 
     /// Whether a number lies in the range; only for [`Self::Range`].

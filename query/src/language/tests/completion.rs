@@ -1,8 +1,8 @@
 //! What is offered where; `|` is the place in the text.
 
 use crate::language::Target;
-use crate::language::complete::{What, context, field_text, known_values, value_text, values_column};
-use hopline_storage::scan::Column;
+use crate::language::complete::{What, context, field_text, known_values, value_text, values_field};
+use hopline_storage::scan::Field;
 
 fn show(marked: &str) -> String {
     let at = marked.find('|').unwrap();
@@ -60,12 +60,14 @@ fn places() {
 
 #[test]
 fn columns_and_values() {
-    assert_eq!(values_column("service", Target::Logs), Some(Column::Fixed("service_name")));
-    assert_eq!(values_column("http.route", Target::Spans), Some(Column::Attribute("http.route".into())));
-    assert_eq!(values_column("\"my key\"", Target::Spans), Some(Column::Attribute("my key".into())));
-    assert_eq!(values_column("duration", Target::Spans), None);
-    assert_eq!(values_column("event.name", Target::Spans), None);
-    assert_eq!(values_column("a b", Target::Spans), None);
+    assert_eq!(values_field("service", Target::Logs), Some(Field::Column("service_name")));
+    assert_eq!(values_field("http.route", Target::Spans), Some(Field::Any("http.route".into())));
+    assert_eq!(values_field("\"my key\"", Target::Spans), Some(Field::Any("my key".into())));
+    assert_eq!(values_field("body.user.id", Target::Logs), Some(Field::Body("user.id".into())));
+    assert_eq!(values_field("severity", Target::Logs), Some(Field::Column("severity_number")));
+    assert_eq!(values_field("duration", Target::Spans), None);
+    assert_eq!(values_field("event.name", Target::Spans), None);
+    assert_eq!(values_field("a b", Target::Spans), None);
     assert_eq!(known_values("status", Target::Spans), ["unset", "ok", "error"]);
     assert_eq!(known_values("severity", Target::Logs)[3], "warn");
     assert!(known_values("service", Target::Logs).is_empty());

@@ -139,6 +139,59 @@ fn spans() {
     }
 }
 
+/// Fields inside the body: JSON, logfmt, JSON behind a text, canonical JSON with what it doubles.
+#[test]
+fn bodies() {
+    let bodies = [
+        r#"{"user":{"id":42},"level":"error","tags":["vip","eu"],"took":12.5,"path":"\/cart\/1"}"#,
+        r#"ts=1 user.id="42" level=info msg="card declined" took=1e3"#,
+        r#"INFO done {"user.id":42.0,"n":9007199254740993}"#,
+        r#"{"\u0075ser":{"id":"\u0034\u0032"},"$$type":"x","msg":"a\u003cb"}"#,
+        "user id 42",
+    ];
+    let logs: Vec<Log> = bodies
+        .iter()
+        .zip(["a", "b", "c", "d", "e"])
+        .enumerate()
+        .map(|(at, (body, name))| Log {
+            seq: hopline_model::Seq(at as u64),
+            time: UnixNanos(at as i64),
+            event_name: Some(name.into()),
+            body: Some((*body).into()),
+            ..Log::default()
+        })
+        .collect();
+    let snapshot = snapshot(Signal::Logs, Log::to_batch(&logs).rows);
+    let cases = [
+        ("body.user.id:42", "a b c d"),
+        ("body.user.id:42.0", "a b c d"),
+        ("-body.user.id:42", "e"),
+        ("body.user.id:(42 OR 43)", "a b c d"),
+        ("body.user.id:*", "a b c d"),
+        ("body.user.id:>41", "a b c d"),
+        ("body.user.id:4*", "a b c d"),
+        ("body.user.id:~\"^42$\"", "a b d"),
+        ("body.level:error", "a"),
+        ("body.msg:\"card declined\"", "b"),
+        ("body.msg:card", ""),
+        ("body.tags:eu", "a"),
+        ("body.took:>=12.5", "a b"),
+        ("body.took:1000", ""),
+        ("body.took:1e3", "b"),
+        ("body.path:/cart/1", "a"),
+        ("body.n:9007199254740993", "c"),
+        ("body.n:9007199254740992", ""),
+        ("body.\"$type\":x", "d"),
+        ("body.msg:\"a<b\"", "d"),
+        ("body.user.id:42 body.level:error", "a"),
+        ("body.nothing:*", ""),
+    ];
+    for (text, expect) in cases {
+        let compiled = compile(text, Target::Logs).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(matching(&snapshot, Signal::Logs, &compiled.rows[0], column::EVENT_NAME), expect, "{text}");
+    }
+}
+
 #[test]
 fn logs() {
     let log = |seq: u64, severity: i32, body: &str, attributes: &str| Log {

@@ -21,7 +21,8 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
             time_bucket::udf(),
             severity::udf(),
             items::udf(),
-            member::udf(),
+            member::udf(member::Kind::JsonMember),
+            member::udf(member::Kind::BodyField),
         ]);
         known
     });

@@ -8,7 +8,7 @@
 //! | `time_bucket` | `time_bucket('5m', time)` |
 //! | `severity` | `severity_name(severity_number)` |
 //! | `items` | `json_items(links)`: the items of a JSON array as a list, for `unnest` |
-//! | `member` | `json_member(link, 'attributes')`: a key as JSON |
+//! | `member` | `json_member(link, 'attributes')`: a key as JSON; `body_field(body, 'user.id')`: a field inside a body |
 //! | `known` | every function that may be called |
 
 pub(crate) mod attribute;

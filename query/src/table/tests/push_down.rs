@@ -162,7 +162,7 @@ fn snapshot(signal: Signal, chunks: Vec<Chunk>) -> Arc<Snapshot> {
 }
 
 async fn answer(snapshot: &Arc<Snapshot>, query: &str, push_down: bool) -> String {
-    let report = Arc::new(Report::new(Instant::now() + Duration::from_secs(60)));
+    let report = Arc::new(Report::new(Instant::now() + Duration::from_secs(60), Default::default()));
     let state = session_with(snapshot.clone(), report.clone(), &SqlOptions::default(), push_down).unwrap();
     let plan = match logical_plan(&state, query, Vec::new()).await {
         Ok(plan) => plan,

@@ -228,6 +228,26 @@ impl Row {
             Field::Any(key) => first(self.attributes(), key).or_else(|| first(resource, key)).or_else(|| first(scope, key)).into_iter().collect(),
             Field::Event(key) => nested(false, key, key == "name"),
             Field::Link(key) => nested(true, key, key == "trace_id" || key == "span_id"),
+            Field::Body(path) => {
+                let Self::Log(log) = self else { return Vec::new() };
+                let Some(body) = &log.body else { return Vec::new() };
+                let mut found = Vec::new();
+                hopline_model::body::matches(body, path, &mut |value| {
+                    found.push(value.text().to_owned());
+                    false
+                });
+                // Numbers that are not written out are equal as text alone: shown here as what no number is equal to.
+                let plain = |text: &String| {
+                    matches!(test, Test::Range { .. }) || hopline_model::body::decimal(text) || number(&Value::String(text.clone())).is_none()
+                };
+                let (numbers, texts): (Vec<String>, Vec<String>) = found.into_iter().partition(plain);
+                let as_text = |text: String| match test {
+                    Test::Equals(constant) if *constant != text => None,
+                    Test::In(constants) if !constants.contains(&text) => None,
+                    _ => Some(Value::String(text)),
+                };
+                numbers.into_iter().map(Value::String).chain(texts.into_iter().filter_map(as_text)).collect()
+            }
         }
     }
 
