@@ -9,7 +9,8 @@
 //! | `roundtrip` | random messages with every field and value type, read back as OTLP |
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
 //! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
-//! | `follow` | one request followed by API and commands; verdicts on the demo shop |
+//! | `follow` | one request followed by API and commands |
+//! | `verdicts` | what `why` says of the demo shop against what really happened there |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |
@@ -32,3 +33,4 @@ mod scenarios;
 mod sdk;
 mod serve;
 mod tidy;
+mod verdicts;

@@ -1,4 +1,5 @@
-//! `/api/v1/map`, `/services/{name}/dependencies` and `/impact`: nodes and calls, as `trace/` rolls them up from the spans of the range.
+//! `/api/v1/map` and `/services/{name}/dependencies`: nodes and calls of the whole minutes of a range, from the rollups of `trace/`.
+//! `/impact`: from the spans of the range.
 
 use super::caller::Caller;
 use super::json::Object;
@@ -6,11 +7,11 @@ use super::params::{ListParams, Params};
 use super::reply::{List, array, json, strings};
 use crate::Query;
 use crate::error::Result;
-use crate::plan::edges::{self, Rolled, SPANS_MAX, roll};
+use crate::plan::edges::{self, SPANS_MAX};
 use crate::plan::impact::{Impact, Reach};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hopline_storage::scan::Predicate;
+use hopline_storage::scan::{EdgeRows, Predicate};
 use hopline_trace::edges::Edge;
 use hopline_trace::hops::HopKind;
 use hopline_trace::spans::Status;
@@ -66,15 +67,15 @@ fn call_json((caller, callee, kind): &Key, sum: &Sum) -> String {
     out
 }
 
-async fn rolled(query: &Query, caller: &Caller, params: &ListParams) -> Result<(Rolled, List)> {
+async fn rolled(query: &Query, caller: &Caller, params: &ListParams) -> Result<(EdgeRows, List)> {
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
-    let rolled = query.runner.run(move |cancel| roll(&snapshot, range, Predicate::All, None, SPANS_MAX, cancel)).await?;
+    let rolled = query.runner.run(move |cancel| Ok(snapshot.edges(range, SPANS_MAX, cancel)?)).await?;
     list.note(&rolled.stats);
     if rolled.cut {
         list.complete = false;
-        list.warnings.push(format!("the range holds more than {SPANS_MAX} spans: these are the newest; narrow it with from and to"));
+        list.warnings.push(format!("more than {SPANS_MAX} spans are not rolled up yet: calls of the newest are counted; ask again in a minute"));
     }
     Ok((rolled, list))
 }

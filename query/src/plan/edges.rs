@@ -1,6 +1,6 @@
-//! Calls between services as `trace/` rolls them up, from the spans of a range: for dependencies, the map and the usual of a path.
+//! Calls between services, as `trace/` rolls them up by minute: stored with the blocks, added from spans for what is live.
 //!
-//! Spans are taken newest first until a budget of rows is met; what was left out is said.
+//! What needs whole traces reads spans, newest first until a budget of rows is met; what was left out is said.
 
 use super::traces::merge_stats;
 use crate::error::Result;
@@ -8,37 +8,12 @@ use hopline_model::schema::column;
 use hopline_model::{Signal, TimeRange, TraceId};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanStats};
+use hopline_trace::Trace;
 use hopline_trace::spans::COLUMNS_READ;
-use hopline_trace::{Edge, Edges, Trace, analyse};
 use std::ops::ControlFlow;
 
-/// Spans that one question rolls up.
+/// Spans that one question reads.
 pub(crate) const SPANS_MAX: usize = 300_000;
-
-pub(crate) struct Rolled {
-    pub(crate) rows: Vec<Edge>,
-    pub(crate) stats: ScanStats,
-    /// The range held more spans than were looked at.
-    pub(crate) cut: bool,
-}
-
-/// Edges of every trace with a span that matches in the range; `without` leaves one trace out.
-pub(crate) fn roll(
-    snapshot: &Snapshot,
-    range: TimeRange,
-    predicate: Predicate,
-    without: Option<TraceId>,
-    spans_max: usize,
-    cancel: &Cancel,
-) -> Result<Rolled> {
-    let Read { traces, stats, cut } = read(snapshot, range, predicate, spans_max, cancel)?;
-    let mut edges = Edges::new();
-    for trace in traces.iter().filter(|trace| Some(trace.trace_id()) != without) {
-        cancel.check()?;
-        edges.add(trace, &analyse(trace));
-    }
-    Ok(Rolled { rows: edges.into_rows(), stats, cut })
-}
 
 pub(crate) struct Read {
     pub(crate) traces: Vec<Trace>,
