@@ -6,6 +6,7 @@
 //!   RESERVE                               room kept to seal with when the disk is full
 //!   catalog.sqlite                        which blocks exist
 //!   wal/00000000000000000001.wal          segment, named for its first LSN
+//!   wal/….wal.new                         a segment being made: renamed once its head is durable; left over, it goes at start
 //!   wal/….wal.damaged                     a segment with damaged bytes, set aside once its good entries are in blocks
 //!   blocks/<tenant>/<signal>/<block>.<ext>     block files
 //!   tmp/                                  being written; emptied at start
@@ -23,6 +24,15 @@ pub const BLOCKS_DIR: &str = "blocks";
 
 pub fn wal_segment(first: Lsn) -> String {
     format!("{:020}.wal", first.0)
+}
+
+/// A segment whose head is not yet known to be durable.
+pub fn wal_new(first: Lsn) -> String {
+    format!("{:020}.wal.new", first.0)
+}
+
+pub fn is_wal_new(name: &str) -> bool {
+    name.ends_with(".wal.new")
 }
 
 /// A segment with damaged bytes, set aside.

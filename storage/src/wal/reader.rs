@@ -17,7 +17,7 @@ pub(crate) struct Found {
     pub(crate) header: Header,
 }
 
-/// Bytes that are no entry and not the zeros of an unused end.
+/// Bytes that are no entry and not the zeros of an unused end; all of a file whose head is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) offset: u64,
@@ -166,7 +166,8 @@ pub(crate) fn scan(
     let mut window = Window { file: file.as_ref(), path, len, start: 0, bytes: Vec::new(), patience, unreadable: Vec::new() };
     let mut scan = SegmentScan { head, damaged: Vec::new(), len };
     let Some(head) = scan.head else {
-        scan.damaged.extend(window.stretch(0, len)?);
+        // Under its name a segment had its head from the first moment: without, even nothing but zeros was more once.
+        scan.damaged.push(window.stretch(0, len)?.unwrap_or(Stretch { offset: 0, len }));
         return Ok(scan);
     };
     let mut offset = HEAD_BYTES;

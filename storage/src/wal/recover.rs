@@ -257,10 +257,24 @@ impl Group {
     }
 }
 
+/// The newest entry that was durable in each segment, where the next one of the same run tells: the last segment may be cut
+/// between two entries unseen, no other.
+fn ends(checked: &[CheckedSegment]) -> HashMap<Lsn, Lsn> {
+    let pairs = checked.iter().zip(checked.iter().skip(1));
+    pairs
+        .filter_map(|(segment, next)| {
+            let (head, next) = (segment.scan.head?, next.scan.head?);
+            // A segment's first LSN is its name's, no entry's.
+            (head.epoch == next.epoch && next.last_kept > segment.first).then_some((segment.first, next.last_kept))
+        })
+        .collect()
+}
+
 /// What of it no block holds. A segment without anything pending goes with the next trim; a damaged one is set aside then.
 pub(crate) fn recover(checked: Checked, segments: &Segments, sealed: HashMap<Stream, Lsn>, hashes: HashLimits) -> Recovered {
     let mut recovered = Recovered { void: checked.void, next: checked.next, sealed, ..Recovered::default() };
     segments.set_aside_before(checked.set_aside);
+    segments.remove_unfinished();
     if checked.set_aside > 0 {
         recovered.notes.push(format!(
             "{} damaged WAL files lie in {} as *.damaged: their good entries are stored; keep them for a rescue or remove them",
@@ -268,23 +282,44 @@ pub(crate) fn recover(checked: Checked, segments: &Segments, sealed: HashMap<Str
             segments.dir().display()
         ));
     }
+    let mut ends = ends(&checked.segments);
     for CheckedSegment { first, scan, sum } in checked.segments {
+        let path = segments.path(first);
         for stretch in &scan.damaged {
             recovered.quarantined_bytes += stretch.len;
+            recovered.notes.push(match scan.head {
+                Some(_) => format!(
+                    "{} bytes at {} of WAL segment {} are torn or damaged; entries before and behind are kept, the file is set aside as {}",
+                    stretch.len,
+                    stretch.offset,
+                    path.display(),
+                    names::wal_damaged(first)
+                ),
+                None => format!(
+                    "WAL segment {} has lost its head, so all of it is torn or damaged ({} bytes): what it held and no block holds is lost; the file is set aside as {}",
+                    path.display(),
+                    stretch.len,
+                    names::wal_damaged(first)
+                ),
+            });
+        }
+        let end = ends.remove(&first).filter(|end| scan.damaged.is_empty() && sum.newest < *end);
+        if let Some(end) = end {
             recovered.notes.push(format!(
-                "{} bytes at {} of WAL segment {} are torn or damaged; entries before and behind are kept, the file is set aside as {}",
-                stretch.len,
-                stretch.offset,
-                segments.path(first).display(),
+                "WAL segment {} ends at entry {} of {}: the last ones are cut off or zeroed, torn or damaged; what no block holds of them is lost; the file is set aside as {}",
+                path.display(),
+                sum.newest.0.max(first.0) - first.0,
+                end.0 - first.0,
                 names::wal_damaged(first)
             ));
         }
+        let damaged = !scan.damaged.is_empty() || end.is_some();
         recovered.hashes.extend(sum.hashes);
         keep_newest(&mut recovered.hashes, 2 * hashes.count_max, hashes.count_max);
         let mut last = sum.last;
         last.retain(|stream, last| recovered.sealed.get(stream).is_none_or(|sealed| sealed < last));
         let pending = !last.is_empty();
-        segments.found(first, scan.len, !scan.damaged.is_empty(), last);
+        segments.found(first, scan.len, damaged, last);
         if pending {
             recovered.pending.push(Pending { first, entries: sum.entries, dropped: sum.dropped });
         }

@@ -136,6 +136,14 @@ impl Segments {
         }
     }
 
+    /// Segments that a stop left half made: nothing was ever written to them.
+    pub(crate) fn remove_unfinished(&self) {
+        for name in self.files.list(&self.dir).unwrap_or_default().iter().filter(|name| names::is_wal_new(name)) {
+            // One that stays is in nobody's way.
+            let _ = self.files.remove(&self.dir.join(name));
+        }
+    }
+
     /// Files that earlier runs set aside.
     pub(crate) fn set_aside_before(&self, files: u64) {
         self.set_aside.fetch_add(files, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::failpoint;
 use crate::health::Health;
 use crate::live::Rows;
-use crate::objects::{File, FileIo};
+use crate::objects::{File, FileIo, names};
 use crate::version::Versions;
 use crossbeam_channel::Receiver;
 use hopline_model::{Lsn, Signal, TenantId};
@@ -174,15 +174,19 @@ impl Writer {
         // A name is never used twice, also not after a failure below.
         self.next = Lsn(self.next.0 + 1);
         let path = self.segments.path(head.first);
-        let file = self.files.create(&path).map_err(|error| Failed::write(Error::io("create", &path)(error)))?;
+        let new = self.segments.dir().join(names::wal_new(head.first));
+        let file = self.files.create(&new).map_err(|error| Failed::write(Error::io("create", &new)(error)))?;
         let result = (|| {
             file.preallocate(self.segment_bytes.max(HEAD_BYTES + bytes))
                 .map_err(|error| Failed::write(Error::io("reserve room for", &path)(error)))?;
             file.write_at(&head.encode(), 0).map_err(|error| Failed::write(Error::io("write", &path)(error)))?;
             file.sync().map_err(|error| Failed::sync(&path, error))?;
+            // Under its name a segment has its head, whatever happened: one without is damaged, and that is told.
+            self.files.rename(&new, &path).map_err(|error| Failed::write(Error::io("rename", &new)(error)))?;
             self.files.sync_dir(self.segments.dir()).map_err(|error| Failed::sync(&path, error))
         })();
         if let Err(failed) = result {
+            let _ = self.files.remove(&new);
             let _ = self.files.remove(&path);
             return Err(failed);
         }
