@@ -1,6 +1,7 @@
 //! What one query sees: rows in memory and blocks, as they were at one instant.
 
 use crate::block::Block;
+use crate::scan::LiveEdges;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use hopline_model::schema::column;
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub blocks: Arc<Vec<Arc<Block>>>,
     /// `false` while the WAL is being replayed: older rows may be missing.
     pub complete: bool,
+    /// What was worked out of live spans, for the next who asks.
+    pub live_edges: Arc<LiveEdges>,
 }
 
 impl Snapshot {

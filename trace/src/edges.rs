@@ -90,6 +90,11 @@ impl EdgeCounts {
         self.own.subtract(&other.own);
     }
 
+    /// No more was taken away than was counted: true of every sum of a whole store; damage can break it.
+    pub fn is_whole(&self) -> bool {
+        (self.count as i64) > 0 && self.total.count() == self.count && self.own.count() == self.count
+    }
+
     /// Nothing was counted, or all of it was taken away again.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -184,6 +189,11 @@ impl Edges {
     /// Takes away what was counted in the other: a trace's rows as they were before more of its spans came.
     pub fn subtract(&mut self, other: Self) {
         other.rows.into_iter().for_each(|(key, counts)| self.rows.entry(key).or_default().subtract(&counts));
+    }
+
+    /// In no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&EdgeKey, &EdgeCounts)> {
+        self.rows.iter()
     }
 
     pub fn len(&self) -> usize {

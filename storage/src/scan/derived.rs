@@ -6,14 +6,18 @@ use crate::block::derived::edges::{New, added, note};
 use crate::block::derived::links::order;
 use crate::block::derived::make::{is_counted, sum};
 use crate::block::meta::FORMAT_LINKS;
-use crate::block::{Block, FileKind};
+use crate::block::{Block, BlockId, FileKind};
 use crate::error::{Error, Result};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Chunk, Snapshot};
+use arrow::array::AsArray;
+use arrow::datatypes::UInt64Type;
+use hopline_model::schema::column;
 use hopline_model::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE};
 use hopline_model::{Signal, TimeRange, TraceId, UnixNanos};
 use hopline_trace::edges::Edge;
 use hopline_trace::spans::COLUMNS_READ;
 use hopline_trace::{Edges, LinkRow, Trace, links};
+use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -38,33 +42,69 @@ pub struct LinkRows {
 }
 
 impl Snapshot {
-    /// The edges of all traces in the whole minutes of a range. They come from the blocks' rollups; what is live (and blocks of older
-    /// versions) adds to them from at most `spans_max` spans.
+    /// The edges of all traces in the whole minutes of a range: what the blocks hold, and what live spans (and blocks without edges) add to
+    /// that, from at most `spans_max` spans.
     pub fn edges(&self, range: TimeRange, spans_max: usize, cancel: &Cancel) -> Result<EdgeRows> {
         let minutes = whole_minutes(range);
         let mut found = EdgeRows::default();
         let mut edges = Edges::new();
         let counted = self.blocks(Signal::Spans).filter(|block| is_counted(&block.meta));
         found.stats.blocks = counted.clone().count() as u64;
-        let unusable: HashSet<_> = sum(counted, minutes, &mut edges, &mut found.stats.bytes_read).iter().map(|block| block.meta.id).collect();
+        let unusable = sum(counted, minutes, &mut edges, &mut found.stats.bytes_read);
+        let rest = self.rest(minutes, unusable, spans_max, cancel)?;
+        put_minutes(&rest.edges, minutes, &mut edges);
+        note(&mut found.stats, rest.stats);
+        found.cut = rest.cut;
+        found.rows = rows(edges);
+        found.stats.rows_matched = found.rows.len() as u64;
+        Ok(found)
+    }
+
+    /// Edges for somebody who does not know yet how far back to look: `next` gives one range after the other, none twice, and is told the
+    /// rows so far.
+    pub fn edges_by_step(&self, spans_max: usize, cancel: &Cancel, next: &mut dyn FnMut(&Edges) -> Option<TimeRange>) -> Result<EdgeRows> {
+        let mut found = EdgeRows::default();
+        // A file that cannot be opened is known before the first step; one that breaks later is only told.
+        let (counted, unusable): (Vec<_>, Vec<_>) =
+            self.blocks(Signal::Spans).filter(|block| is_counted(&block.meta)).cloned().partition(|block| block.edges().is_some());
+        found.stats.blocks = counted.len() as u64;
+        let rest = self.rest(TimeRange::ALL, unusable, spans_max, cancel)?;
+        let mut edges = Edges::new();
+        while let Some(range) = next(&edges) {
+            cancel.check()?;
+            let minutes = whole_minutes(range);
+            let broken = sum(counted.iter(), minutes, &mut edges, &mut found.stats.bytes_read);
+            let told = broken.iter().map(|block| format!("calls by minute of block {} cannot be read: hopline doctor --repair rebuilds them", block.meta.id.0));
+            found.stats.damaged.extend(told);
+            put_minutes(&rest.edges, minutes, &mut edges);
+        }
+        found.stats.damaged.dedup();
+        note(&mut found.stats, rest.stats);
+        found.cut = rest.cut;
+        found.rows = rows(edges);
+        Ok(found)
+    }
+
+    /// What is not in the sum of the blocks adds to it: live spans, and blocks without usable edges (`unusable`, or of an older version).
+    fn rest(&self, minutes: TimeRange, unusable: Vec<Arc<Block>>, spans_max: usize, cancel: &Cancel) -> Result<Rest> {
+        let unusable: HashSet<BlockId> = unusable.iter().map(|block| block.meta.id).collect();
         let is_new = |block: &Block| !is_counted(&block.meta) || unusable.contains(&block.meta.id);
         let spans = Self { chunks: self.chunks.clone(), ..self.only_blocks(is_new) };
+        let counted = self.only_blocks(|block| !is_new(block));
+        if spans.blocks.is_empty() && self.complete && live_rows(self) <= spans_max as u64 {
+            return self.live_edges.of(&spans, &counted, cancel);
+        }
         // What is live is read whole, for it may change what is stored; of older blocks, what lies around the range.
-        let range = match spans.blocks.is_empty() {
-            true => TimeRange::ALL,
-            false => TimeRange::new(minutes.start.saturating_sub(NANOS_PER_HOUR), minutes.end.saturating_add(NANOS_PER_HOUR)),
-        };
-        let new = New { spans: &spans, range, rows_max: Some(spans_max) };
-        let read = added(&new, &self.only_blocks(|block| !is_new(block)), cancel, &mut |part| {
+        let around = TimeRange::new(minutes.start.saturating_sub(NANOS_PER_HOUR), minutes.end.saturating_add(NANOS_PER_HOUR));
+        let range = if spans.blocks.is_empty() { TimeRange::ALL } else { around };
+        let mut rest = Rest::default();
+        let mut edges = Edges::new();
+        let read = added(&New { spans: &spans, range, rows_max: Some(spans_max) }, &counted, cancel, &mut |part| {
             edges.merge(part);
             Ok(())
         })?;
-        note(&mut found.stats, read.stats);
-        found.cut = read.cut;
-        found.rows = edges.into_rows();
-        found.rows.retain(|row| minutes.contains(row.key.minute));
-        found.stats.rows_matched = found.rows.len() as u64;
-        Ok(found)
+        (rest.edges, rest.stats, rest.cut) = (Arc::new(edges), read.stats, read.cut);
+        Ok(rest)
     }
 
     /// The spans of a range that link to any of some traces, at most `limit`; O(1) in each block.
@@ -105,6 +145,87 @@ impl Snapshot {
         found.stats.rows_matched = found.rows.len() as u64;
         Ok(found)
     }
+}
+
+/// What is added to the sum of the blocks.
+#[derive(Debug, Default)]
+struct Rest {
+    edges: Arc<Edges>,
+    stats: ScanStats,
+    cut: bool,
+}
+
+fn live_rows(snapshot: &Snapshot) -> u64 {
+    snapshot.chunks(Signal::Spans).iter().map(|chunk| chunk.rows.num_rows() as u64).sum()
+}
+
+fn put_minutes(from: &Edges, minutes: TimeRange, into: &mut Edges) {
+    from.iter().filter(|(key, _)| minutes.contains(key.minute)).for_each(|(key, counts)| into.put(key.clone(), counts.clone()));
+}
+
+/// Rows as they are answered: none that says less than nothing, which only damage can make.
+fn rows(edges: Edges) -> Vec<Edge> {
+    let mut rows = edges.into_rows();
+    rows.retain(|row| row.counts.is_whole());
+    rows
+}
+
+/// What live spans add to the edges of the blocks, as of the last time somebody asked; the next who asks adds only what came since.
+#[derive(Debug, Default)]
+pub struct LiveEdges {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The blocks it adds to.
+    blocks: Vec<BlockId>,
+    /// The newest span looked at, and how many there were.
+    seq: u64,
+    rows: u64,
+    edges: Arc<Edges>,
+}
+
+impl LiveEdges {
+    fn of(&self, live: &Snapshot, counted: &Snapshot, cancel: &Cancel) -> Result<Rest> {
+        let mut known = self.known.lock();
+        let blocks: Vec<BlockId> = counted.blocks.iter().map(|block| block.meta.id).collect();
+        let old = by_seq(live, |seq| seq <= known.seq);
+        // A seal or a merge: begin anew. Rows that are replayed have an older seq, and so have those of a sealed table.
+        if known.blocks != blocks || live_rows(&old) != known.rows {
+            *known = Known { blocks, ..Known::default() };
+        }
+        let (old, new) = (by_seq(live, |seq| seq <= known.seq), by_seq(live, |seq| seq > known.seq));
+        let mut rest = Rest::default();
+        let rows = live_rows(&new);
+        if rows > 0 {
+            let counted = Snapshot { chunks: old.chunks, ..counted.clone() };
+            let mut edges = Edges::new();
+            let read = added(&New { spans: &new, range: TimeRange::ALL, rows_max: None }, &counted, cancel, &mut |part| {
+                edges.merge(part);
+                Ok(())
+            })?;
+            Arc::make_mut(&mut known.edges).merge(edges);
+            known.rows += rows;
+            known.seq = new.seq_max(Signal::Spans).unwrap_or(known.seq);
+            rest.stats = read.stats;
+        }
+        rest.edges = known.edges.clone();
+        Ok(rest)
+    }
+}
+
+/// The live spans whose seq is wanted; chunks are in the order of seq.
+fn by_seq(live: &Snapshot, wanted: impl Fn(u64) -> bool) -> Snapshot {
+    let cut = |chunk: &Chunk| {
+        let seqs = chunk.rows.column_by_name(column::SEQ)?.as_primitive_opt::<UInt64Type>()?.values();
+        let first = seqs.iter().position(|seq| wanted(*seq))?;
+        let count = seqs[first..].iter().take_while(|seq| wanted(**seq)).count();
+        Some(Chunk { rows: chunk.rows.slice(first, count), ..chunk.clone() })
+    };
+    let mut cut_live = Snapshot { chunks: Default::default(), blocks: Arc::default(), ..live.clone() };
+    cut_live.chunks[usize::from(Signal::Spans.code()) - 1] = Arc::new(live.chunks(Signal::Spans).iter().filter_map(cut).collect());
+    cut_live
 }
 
 /// The links of a block that has its own file for them.

@@ -33,6 +33,6 @@ pub(crate) mod value;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use derived::{EdgeRows, LinkRows};
+pub use derived::{EdgeRows, LinkRows, LiveEdges};
 pub use predicate::{Bound, Field, Predicate, Test};
 pub use request::{Cancel, Column, Order, ScanRequest, ScanStats, fixed_columns};

@@ -45,7 +45,7 @@ export interface CriticalPathWire {
 }
 
 export interface WhyWire {
-  verdict: 'slow' | 'failed' | 'slow_and_failed' | 'ordinary' | 'too_few';
+  verdict: 'slow' | 'failed' | 'slow_and_failed' | 'degraded' | 'ordinary' | 'too_few';
   headline: string;
   duration_nano: number;
   usual_nano?: number;

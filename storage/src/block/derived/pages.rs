@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! ┌──────────┬─────────────────────────────────────────────┬───────────┐
-//! │ page × n │ directory: n × (first key 16 B, end of the  │ pages     │
-//! │          │ page u64, rows u32)                         │ n u32     │
+//! │ page × n │ directory: n × (first key 16 B, last key    │ pages     │
+//! │          │ 16 B, end of the page u64, rows u32)        │ n u32     │
 //! └──────────┴─────────────────────────────────────────────┴───────────┘
 //! a page:                       unpacked (varints, LEB128; `x`: as the row's own file says):
 //! ┌─────────────┬───────────┐   ┌───────────┬─────────────────────┬─────────────┐
@@ -31,7 +31,7 @@ pub(crate) const VERSION: u8 = 1;
 const PAGE_BYTES: usize = 32 << 10;
 /// A page of one row may be larger, by the texts of that row.
 const PAGE_BYTES_MAX: u32 = 1 << 28;
-const ENTRY_BYTES: usize = 28;
+const ENTRY_BYTES: usize = 44;
 const ZSTD_LEVEL: i32 = 1;
 
 /// What rows are found by.
@@ -169,7 +169,8 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
 pub(crate) struct PagesWriter<R> {
     file: FileWriter,
     page: PageOut,
-    first: Option<Key>,
+    /// First and last key of the page.
+    keys: Option<(Key, Key)>,
     rows: u32,
     written: u64,
     directory: Vec<u8>,
@@ -182,7 +183,7 @@ impl<R: Row> PagesWriter<R> {
         Ok(Self {
             file: FileWriter::create(objects, name)?,
             page: PageOut::default(),
-            first: None,
+            keys: None,
             rows: 0,
             written: 0,
             directory: Vec::new(),
@@ -192,18 +193,19 @@ impl<R: Row> PagesWriter<R> {
     }
 
     pub(crate) fn push(&mut self, row: &R) -> Result<()> {
-        self.first.get_or_insert_with(|| row.key());
+        self.keys = Some((self.keys.map_or_else(|| row.key(), |keys| keys.0), row.key()));
         row.encode(&mut self.page);
         self.rows += 1;
         if self.page.len() >= PAGE_BYTES { self.end_page() } else { Ok(()) }
     }
 
     fn end_page(&mut self) -> Result<()> {
-        let Some(first) = self.first.take() else { return Ok(()) };
+        let Some((first, last)) = self.keys.take() else { return Ok(()) };
         let bytes = self.page.pack()?;
         self.write(&bytes)?;
         self.written += bytes.len() as u64;
         self.directory.extend_from_slice(&first);
+        self.directory.extend_from_slice(&last);
         self.directory.extend_from_slice(&self.written.to_le_bytes());
         self.directory.extend_from_slice(&self.rows.to_le_bytes());
         self.rows = 0;
@@ -228,6 +230,7 @@ impl<R: Row> PagesWriter<R> {
 #[derive(Debug, Clone, Copy)]
 struct Page {
     first: Key,
+    last: Key,
     end: u64,
     rows: u32,
 }
@@ -253,12 +256,13 @@ impl<R: Row> Pages<R> {
         let entry = |entry: &[u8]| {
             Some(Page {
                 first: entry[..16].try_into().ok()?,
-                end: u64::from_le_bytes(entry[16..24].try_into().ok()?),
-                rows: u32::from_le_bytes(entry[24..28].try_into().ok()?),
+                last: entry[16..32].try_into().ok()?,
+                end: u64::from_le_bytes(entry[32..40].try_into().ok()?),
+                rows: u32::from_le_bytes(entry[40..44].try_into().ok()?),
             })
         };
         let pages = source.read(start, bytes)?.chunks_exact(ENTRY_BYTES).map(entry).collect::<Option<Vec<Page>>>().ok_or_else(damaged)?;
-        let ordered = pages.is_sorted_by(|a, b| a.first <= b.first && a.end < b.end) && pages.last().map_or(0, |page| page.end) == start;
+        let ordered = pages.is_sorted_by(|a, b| a.last <= b.first && a.end < b.end) && pages.last().map_or(0, |page| page.end) == start;
         if !ordered {
             return Err(damaged());
         }
@@ -279,7 +283,7 @@ impl<R: Row> Pages<R> {
 
     /// Pages that may hold keys in `from..=to`.
     pub(crate) fn between(&self, from: Key, to: Key) -> Range<usize> {
-        let start = self.pages.partition_point(|page| page.first < from).saturating_sub(1);
+        let start = self.pages.partition_point(|page| page.last < from);
         let end = self.pages.partition_point(|page| page.first <= to);
         start..end.max(start)
     }
