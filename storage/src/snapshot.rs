@@ -59,7 +59,8 @@ impl Snapshot {
         Self { chunks, blocks, ..self.clone() }
     }
 
+    /// Those that hold rows: what is derived from spans may outlive them (`block/derived`).
     pub fn blocks(&self, signal: Signal) -> impl Iterator<Item = &Arc<Block>> {
-        self.blocks.iter().filter(move |block| block.meta.signal == signal)
+        self.blocks.iter().filter(move |block| block.meta.signal == signal && block.meta.rows > 0)
     }
 }

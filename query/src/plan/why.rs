@@ -73,7 +73,8 @@ fn past(snapshot: &Snapshot, trace: &Trace, analysis: &Analysis, cancel: &Cancel
     let mut around = Some(TimeRange::new(until, minute(summary.end.saturating_add(AFTER_NANO))));
     let mut steps = Steps { until, stretch: 0, at: UnixNanos(0), seen: 0 };
     steps.begin(0, 0);
-    Ok(snapshot.edges_by_step(SPANS_MAX, cancel, &mut |edges| around.take().or_else(|| steps.next(like(edges))))?)
+    let near = TimeRange::new(until.saturating_sub(2 * NANOS_PER_HOUR), summary.end.saturating_add(AFTER_NANO));
+    Ok(snapshot.edges_by_step(near, SPANS_MAX, cancel, &mut |edges| around.take().or_else(|| steps.next(like(edges))))?)
 }
 
 /// Goes back through [`PAST`].

@@ -18,7 +18,7 @@ use hopline_model::schema::column;
 use hopline_model::{Signal, TimeRange, TraceId};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest};
-use hopline_trace::edges::{Edge, Node};
+use hopline_trace::edges::Edge;
 use hopline_trace::hops::{Hop, Party};
 use hopline_trace::spans::COLUMNS_READ;
 use hopline_trace::{Histogram, Trace, analyse};
@@ -89,25 +89,23 @@ enum Cell<'a> {
 fn edge_cells(edge: Option<&Edge>) -> Vec<Named<'_>> {
     let key = edge.map(|edge| &edge.key);
     let counts = edge.map(|edge| &edge.counts);
-    let text = |text: Option<&'_ Arc<str>>| text.map(|text| &**text).filter(|text| !text.is_empty());
     let (caller, callee) = (key.map(|key| &key.caller), key.map(|key| &key.callee));
-    let name = |node: Option<&'_ Node>| node.map(|node| &*node.name).filter(|name| !name.is_empty());
     let count = |of: Option<u64>| Cell::Integer(of.map(|count| count as i64));
     let quantile = |of: Option<&Histogram>, q: f64| Cell::Integer(of.and_then(|of| of.quantile(q)).map(|nano| nano as i64));
     let sum = |of: Option<&Histogram>| Cell::Integer(of.map(|of| i64::try_from(of.sum()).unwrap_or(i64::MAX)));
     let (total, own) = (counts.map(|counts| &counts.total), counts.map(|counts| &counts.own));
     vec![
         ("minute", Cell::Time(key.map_or(0, |key| key.minute.0))),
-        ("caller_service", Cell::Text(name(caller))),
-        ("caller_namespace", Cell::Text(text(caller.map(|node| &node.namespace)))),
-        ("caller_environment", Cell::Text(text(caller.map(|node| &node.environment)))),
-        ("caller_operation", Cell::Text(text(key.map(|key| &key.caller_operation)))),
-        ("caller_version", Cell::Text(text(key.map(|key| &key.caller_version)))),
-        ("callee_service", Cell::Text(name(callee))),
-        ("callee_namespace", Cell::Text(text(callee.map(|node| &node.namespace)))),
-        ("callee_environment", Cell::Text(text(callee.map(|node| &node.environment)))),
-        ("callee_operation", Cell::Text(text(key.map(|key| &key.operation)))),
-        ("callee_version", Cell::Text(text(key.map(|key| &key.callee_version)))),
+        ("caller_service", text(caller.map(|node| &node.name))),
+        ("caller_namespace", text(caller.map(|node| &node.namespace))),
+        ("caller_environment", text(caller.map(|node| &node.environment))),
+        ("caller_operation", text(key.map(|key| &key.caller_operation))),
+        ("caller_version", text(key.map(|key| &key.caller_version))),
+        ("callee_service", text(callee.map(|node| &node.name))),
+        ("callee_namespace", text(callee.map(|node| &node.namespace))),
+        ("callee_environment", text(callee.map(|node| &node.environment))),
+        ("callee_operation", text(key.map(|key| &key.operation))),
+        ("callee_version", text(key.map(|key| &key.callee_version))),
         ("kind", Cell::Text(key.map(|key| key.kind.name()))),
         ("status", Cell::Text(key.map(|key| key.status.name()))),
         ("count", count(counts.map(|counts| counts.count))),
@@ -124,6 +122,11 @@ fn edge_cells(edge: Option<&Edge>) -> Vec<Named<'_>> {
         ("self_nano_p95", quantile(own, 0.95)),
         ("self_nano_p99", quantile(own, 0.99)),
     ]
+}
+
+/// An empty text says nothing.
+fn text(text: Option<&Arc<str>>) -> Cell<'_> {
+    Cell::Text(text.map(|text| &**text).filter(|text| !text.is_empty()))
 }
 
 fn hop_cells(hop: Option<&Hop>) -> Vec<Named<'_>> {
@@ -171,9 +174,13 @@ const CALLER: [&str; 7] =
 const CALLEE: [&str; 7] =
     ["callee_service", "callee_namespace", "callee_environment", "callee_version", "callee_instance", "callee_operation", "callee_span_id"];
 
+fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+}
+
 fn schema_of(cells: &[Named<'_>]) -> SchemaRef {
     let field = |(name, cell): &Named<'_>| match cell {
-        Cell::Time(_) => Field::new(*name, DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false),
+        Cell::Time(_) => Field::new(*name, time_type(), false),
         Cell::Text(_) => Field::new(*name, DataType::Utf8, true),
         Cell::Integer(_) => Field::new(*name, DataType::Int64, true),
         Cell::Number(_) => Field::new(*name, DataType::Float64, false),
@@ -195,7 +202,7 @@ fn batch<T>(schema: &SchemaRef, rows: &[T], cells: for<'a> fn(Option<&'a T>) -> 
     let mut builders: Vec<Builder> = cells(None)
         .iter()
         .map(|(_, cell)| match cell {
-            Cell::Time(_) => Builder::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
+            Cell::Time(_) => Builder::Time(TimestampNanosecondBuilder::new().with_data_type(time_type())),
             Cell::Text(_) => Builder::Text(StringBuilder::new()),
             Cell::Integer(_) => Builder::Integer(Int64Builder::new()),
             Cell::Number(_) => Builder::Number(Float64Builder::new()),
@@ -269,7 +276,7 @@ impl TableProvider for DerivedTable {
             }
         }
         let rows = Rows { derived: self.derived, snapshot: self.snapshot.clone(), report: self.report.clone(), range, traces: wanted };
-        Ok(Arc::new(StreamingTableExec::try_new(self.schema(), vec![Arc::new(rows)], projection, [], false, None)?))
+        Ok(Arc::new(StreamingTableExec::try_new(self.schema(), vec![Arc::new(rows) as Arc<dyn PartitionStream>], projection, [], false, None)?))
     }
 }
 
@@ -312,16 +319,18 @@ impl PartitionStream for Rows {
 
 impl Rows {
     fn edges(&self, cancel: &Cancel, send: &mut dyn FnMut(RecordBatch) -> bool) -> crate::Result<()> {
-        let found = self.snapshot.edges(self.range, SPANS_MAX, cancel)?;
+        let found = self.snapshot.edges_in_order(self.range, SPANS_MAX, cancel, &mut |rows| {
+            for rows in rows.chunks(BATCH_ROWS) {
+                let batch = batch(Derived::Edges.schema(), rows, edge_cells).map_err(|error| hopline_storage::Error::Internal(error.to_string()))?;
+                if !send(batch) {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         self.report.add(found.stats);
         if found.cut {
             self.report.warn(format!("more than {SPANS_MAX} spans are not rolled up yet: calls of the newest are counted; ask again in a minute"));
-        }
-        for rows in found.rows.chunks(BATCH_ROWS) {
-            cancel.check()?;
-            if !send(batch(Derived::Edges.schema(), rows, edge_cells).map_err(internal)?) {
-                break;
-            }
         }
         Ok(())
     }

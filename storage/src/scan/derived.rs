@@ -2,9 +2,10 @@
 
 use super::predicate::{Field, Predicate, Test};
 use super::request::{Cancel, Column, Order, ScanRequest, ScanStats};
-use crate::block::derived::edges::{New, added, note};
+use crate::block::derived::edges::{New, added, key, minute_of, note};
 use crate::block::derived::links::order;
 use crate::block::derived::make::{is_counted, sum};
+use crate::block::derived::pages::Pages;
 use crate::block::meta::FORMAT_LINKS;
 use crate::block::{Block, BlockId, FileKind};
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use hopline_trace::spans::COLUMNS_READ;
 use hopline_trace::{Edges, LinkRow, Trace, links};
 use parking_lot::Mutex;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Calls by minute.
@@ -43,46 +45,64 @@ pub struct LinkRows {
 
 impl Snapshot {
     /// The edges of all traces in the whole minutes of a range: what the blocks hold, and what live spans (and blocks without edges) add to
-    /// that, from at most `spans_max` spans.
+    /// that, from at most `spans_max` spans. All at once: for ranges that are not long.
     pub fn edges(&self, range: TimeRange, spans_max: usize, cancel: &Cancel) -> Result<EdgeRows> {
+        let mut rows = Vec::new();
+        let found = self.edges_in_order(range, spans_max, cancel, &mut |more| {
+            rows.extend(more);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(EdgeRows { rows, ..found })
+    }
+
+    /// The same, oldest first, a stretch of time at a time; gives no rows itself.
+    pub fn edges_in_order(
+        &self,
+        range: TimeRange,
+        spans_max: usize,
+        cancel: &Cancel,
+        each: &mut dyn FnMut(Vec<Edge>) -> Result<ControlFlow<()>>,
+    ) -> Result<EdgeRows> {
         let minutes = whole_minutes(range);
-        let mut found = EdgeRows::default();
-        let mut edges = Edges::new();
-        let counted = self.blocks(Signal::Spans).filter(|block| is_counted(&block.meta));
-        found.stats.blocks = counted.clone().count() as u64;
-        let unusable = sum(counted, minutes, &mut edges, &mut found.stats.bytes_read);
-        let rest = self.rest(minutes, unusable, spans_max, cancel)?;
-        put_minutes(&rest.edges, minutes, &mut edges);
-        note(&mut found.stats, rest.stats);
-        found.cut = rest.cut;
-        found.rows = rows(edges);
-        found.stats.rows_matched = found.rows.len() as u64;
-        Ok(found)
+        let mut sums = Sums::new(self, minutes, true, spans_max, cancel)?;
+        let mut at = minutes.start;
+        let mut step_nano = NANOS_PER_HOUR;
+        while let Some(start) = sums.next_from(at).filter(|start| minutes.contains(*start)) {
+            cancel.check()?;
+            let mut edges = Edges::new();
+            let end = start.saturating_add(step_nano).min(minutes.end);
+            sums.put(TimeRange::new(start, end), &mut edges);
+            let rows = rows(edges);
+            // Times may be centuries apart.
+            step_nano = if rows.is_empty() { step_nano.saturating_mul(2) } else { NANOS_PER_HOUR };
+            sums.found.stats.rows_matched += rows.len() as u64;
+            if !rows.is_empty() && each(rows)?.is_break() {
+                break;
+            }
+            if end == UnixNanos::MAX || end >= minutes.end {
+                break;
+            }
+            at = end;
+        }
+        Ok(sums.found)
     }
 
     /// Edges for somebody who does not know yet how far back to look: `next` gives one range after the other, none twice, and is told the
-    /// rows so far.
-    pub fn edges_by_step(&self, spans_max: usize, cancel: &Cancel, next: &mut dyn FnMut(&Edges) -> Option<TimeRange>) -> Result<EdgeRows> {
-        let mut found = EdgeRows::default();
-        // A file that cannot be opened is known before the first step; one that breaks later is only told.
-        let (counted, unusable): (Vec<_>, Vec<_>) =
-            self.blocks(Signal::Spans).filter(|block| is_counted(&block.meta)).cloned().partition(|block| block.edges().is_some());
-        found.stats.blocks = counted.len() as u64;
-        let rest = self.rest(TimeRange::ALL, unusable, spans_max, cancel)?;
+    /// rows so far. `near`: where spans are read that lie in blocks without edges.
+    pub fn edges_by_step(
+        &self,
+        near: TimeRange,
+        spans_max: usize,
+        cancel: &Cancel,
+        next: &mut dyn FnMut(&Edges) -> Option<TimeRange>,
+    ) -> Result<EdgeRows> {
+        let mut sums = Sums::new(self, near, false, spans_max, cancel)?;
         let mut edges = Edges::new();
         while let Some(range) = next(&edges) {
             cancel.check()?;
-            let minutes = whole_minutes(range);
-            let broken = sum(counted.iter(), minutes, &mut edges, &mut found.stats.bytes_read);
-            let told = broken.iter().map(|block| format!("calls by minute of block {} cannot be read: hopline doctor --repair rebuilds them", block.meta.id.0));
-            found.stats.damaged.extend(told);
-            put_minutes(&rest.edges, minutes, &mut edges);
+            sums.put(whole_minutes(range), &mut edges);
         }
-        found.stats.damaged.dedup();
-        note(&mut found.stats, rest.stats);
-        found.cut = rest.cut;
-        found.rows = rows(edges);
-        Ok(found)
+        Ok(EdgeRows { rows: rows(edges), ..sums.found })
     }
 
     /// What is not in the sum of the blocks adds to it: live spans, and blocks without usable edges (`unusable`, or of an older version).
@@ -144,6 +164,58 @@ impl Snapshot {
         found.rows.truncate(limit);
         found.stats.rows_matched = found.rows.len() as u64;
         Ok(found)
+    }
+}
+
+/// The edges of a snapshot by any stretch of time.
+struct Sums {
+    counted: Vec<(Arc<Block>, Arc<Pages<Edge>>)>,
+    rest: Arc<Edges>,
+    /// The minutes of `rest`, ascending.
+    rest_minutes: Vec<UnixNanos>,
+    found: EdgeRows,
+}
+
+impl Sums {
+    /// `look`: the files are read once before they are relied on. A file that cannot be opened is known at once: its block's spans are read;
+    /// one that turns out to be broken later is told.
+    fn new(snapshot: &Snapshot, minutes: TimeRange, look: bool, spans_max: usize, cancel: &Cancel) -> Result<Self> {
+        let (mut counted, mut unusable) = (Vec::new(), Vec::new());
+        for block in snapshot.blocks.iter().filter(|block| block.meta.signal == Signal::Spans && is_counted(&block.meta)) {
+            match block.edges().filter(|pages| !look || pages.is_sound(pages.between(key(minutes.start), key(minutes.end)))) {
+                Some(pages) => counted.push((block.clone(), pages)),
+                None => unusable.push(block.clone()),
+            }
+        }
+        let rest = snapshot.rest(minutes, unusable, spans_max, cancel)?;
+        let mut rest_minutes: Vec<UnixNanos> = rest.edges.iter().map(|(key, _)| key.minute).collect();
+        rest_minutes.sort_unstable();
+        rest_minutes.dedup();
+        let mut found = EdgeRows { cut: rest.cut, stats: rest.stats, ..EdgeRows::default() };
+        found.stats.blocks = counted.len() as u64;
+        Ok(Self { counted, rest: rest.edges, rest_minutes, found })
+    }
+
+    /// Where rows may go on from `at`.
+    fn next_from(&self, at: UnixNanos) -> Option<UnixNanos> {
+        let stored = self.counted.iter().filter_map(|(_, pages)| pages.first_from(key(at))).map(minute_of).min();
+        let live = self.rest_minutes.get(self.rest_minutes.partition_point(|minute| *minute < at)).copied();
+        stored.into_iter().chain(live).min().map(|next| next.max(at))
+    }
+
+    fn put(&mut self, minutes: TimeRange, into: &mut Edges) {
+        for (block, pages) in &self.counted {
+            let before = pages.bytes_read();
+            if let Err(error) = sum(pages, minutes, into) {
+                block.unusable(FileKind::Edg, &error);
+                let told = format!("calls by minute of block {} cannot be read: hopline doctor --repair makes them anew", block.meta.id.0);
+                if !self.found.stats.damaged.contains(&told) {
+                    self.found.stats.damaged.push(told);
+                }
+            }
+            self.found.stats.bytes_read += pages.bytes_read().saturating_sub(before);
+        }
+        put_minutes(&self.rest, minutes, into);
     }
 }
 

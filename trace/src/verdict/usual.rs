@@ -87,15 +87,15 @@ impl Usual {
         let of_operation = |key: &EdgeKey| key.callee == node && key.operation == operation;
         // A request from outside; a part of a trace that is judged alone is called by others.
         let from_outside = rows.iter().any(|row| of_operation(&row.key) && row.key.caller.name.is_empty());
-        let is_like = |key: &EdgeKey| of_operation(key) && (key.caller.name.is_empty() || !from_outside);
+        let is_like = &|key: &EdgeKey| of_operation(key) && (key.caller.name.is_empty() || !from_outside);
         let until = UnixNanos(trace.start(root.span as usize).0);
         let mut cuts = usual.changes(trace);
         cuts.retain(|cut| *cut < until);
         cuts.push(until);
         cuts.sort_unstable();
         // A row counts a whole minute: only minutes that were over.
-        let before = |row: &&Edge, cut: UnixNanos| row.key.minute.saturating_add(MINUTE) <= cut;
-        let like = |cut: UnixNanos| rows.iter().filter(move |row| before(row, cut)).filter(|row| is_like(&row.key));
+        let before = |row: &Edge, cut: UnixNanos| row.key.minute.saturating_add(MINUTE) <= cut;
+        let like = |cut: UnixNanos| rows.iter().filter(move |row| before(row, cut) && is_like(&row.key));
         let enough = |cut: &UnixNanos| like(*cut).map(|row| row.counts.count).sum::<u64>() >= super::COUNT_MIN;
         match cuts.into_iter().find(enough) {
             Some(cut) => {

@@ -108,6 +108,12 @@ pub(crate) fn key(minute: UnixNanos) -> Key {
     key
 }
 
+/// The minute of a key.
+pub(crate) fn minute_of(key: Key) -> UnixNanos {
+    let number = key[..8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    UnixNanos((number ^ (1 << 63)) as i64)
+}
+
 /// Spans whose edges are asked for.
 pub(crate) struct New<'a> {
     /// Its spans, live and in blocks, are those that come new.
@@ -203,7 +209,9 @@ fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cancel) -> Resul
     let mut ids: HashMap<u64, TraceId> = HashMap::new();
     let mut time = (i64::MAX, i64::MIN);
     for batch in batches {
-        each_id(batch, &mut |id| drop(ids.insert(crate::block::tix::hash(&id.0), id)));
+        each_id(batch, &mut |id| {
+            ids.insert(crate::block::tix::hash(&id.0), id);
+        });
         let starts = batch.column_by_name(column::START_TIME).and_then(|starts| starts.as_primitive_opt::<TimestampNanosecondType>());
         for start in starts.map(|starts| starts.values().as_ref()).unwrap_or_default() {
             time = (time.0.min(*start), time.1.max(*start));

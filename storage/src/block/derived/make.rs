@@ -1,8 +1,10 @@
 //! The `edges` of a block: written when it is sealed, added up when blocks are merged.
 
 use super::edges::{New, added, key};
-use super::pages::{Pages, PagesWriter, Row};
-use crate::block::{Block, BlockFile, BlockMeta, FileKind};
+use super::pages::{Pages, PagesWriter};
+use crate::block::meta::FORMAT;
+use crate::block::write::Target;
+use crate::block::{Block, BlockFile, BlockMeta, FileKind, WindowRows};
 use crate::error::Result;
 use crate::objects::{ObjectIo, names};
 use crate::scan::Cancel;
@@ -93,17 +95,37 @@ pub(crate) fn merge(
     writer.finish()
 }
 
+/// What stays of a block whose spans go: a block without rows that holds its edges, named `id`. `None`: it has none, or they cannot be read.
+pub(crate) fn without_rows(target: Target<'_>, block: &Arc<Block>) -> Result<Option<BlockMeta>> {
+    let Some(pages) = whole(block).filter(|pages| pages.len() > 0) else { return Ok(None) };
+    let mut meta = emptied(&block.meta, &target);
+    let mut writer = create(target.objects.as_ref(), &meta)?;
+    each_sum(vec![Run::new(pages, TimeRange::ALL)?], &mut |row| writer.push(&row))?;
+    meta.files = vec![writer.finish()?];
+    Ok(Some(meta))
+}
+
+fn emptied(meta: &BlockMeta, target: &Target<'_>) -> BlockMeta {
+    let newest = meta.windows.iter().max_by_key(|rows| rows.window).map(|rows| WindowRows { row: 0, rows: 0, ..*rows });
+    BlockMeta {
+        id: target.id,
+        level: target.level,
+        format: FORMAT,
+        rows: 0,
+        files: Vec::new(),
+        // Its age.
+        windows: newest.into_iter().collect(),
+        services: Vec::new(),
+        dense: Vec::new(),
+        counts: Vec::new(),
+        created: target.created.0,
+        ..meta.clone()
+    }
+}
+
 /// A block's edges, when every page of them can be read.
 fn whole(block: &Arc<Block>) -> Option<Arc<Pages<Edge>>> {
-    let pages = block.edges()?;
-    let read = (0..pages.len()).try_for_each(|at| pages.page(at).map(drop));
-    match read {
-        Ok(()) => Some(pages),
-        Err(error) => {
-            block.unusable(FileKind::Edg, &error);
-            None
-        }
-    }
+    block.edges().filter(|pages| pages.is_sound(0..pages.len()))
 }
 
 fn holds(minutes: TimeRange, row: &Edge) -> bool {
@@ -185,25 +207,10 @@ fn each_sum(mut runs: Vec<Run>, each: &mut dyn FnMut(Edge) -> Result<()>) -> Res
     sum.filter(|sum| !sum.counts.is_empty()).map_or(Ok(()), each)
 }
 
-/// Puts the sum of some blocks' edges in `[from, to)` into `into`; blocks whose file cannot be used are given back.
-pub(crate) fn sum<'a>(blocks: impl Iterator<Item = &'a Arc<Block>>, minutes: TimeRange, into: &mut Edges, bytes_read: &mut u64) -> Vec<Arc<Block>> {
-    let mut unusable = Vec::new();
-    for block in blocks {
-        let Some(pages) = block.edges() else {
-            unusable.push(block.clone());
-            continue;
-        };
-        let before = pages.bytes_read();
-        let range = pages_of(&pages, minutes);
-        let read: Result<Vec<Vec<Edge>>> = range.map(|at| pages.page(at)).collect();
-        *bytes_read += pages.bytes_read().saturating_sub(before);
-        match read {
-            Ok(rows) => rows.into_iter().flatten().filter(|row| holds(minutes, row)).for_each(|row| into.put(row.key, row.counts)),
-            Err(error) => {
-                block.unusable(Edge::KIND, &error);
-                unusable.push(block.clone());
-            }
-        }
+/// Adds a block's edges of some minutes to `into`.
+pub(crate) fn sum(pages: &Pages<Edge>, minutes: TimeRange, into: &mut Edges) -> Result<()> {
+    for at in pages_of(pages, minutes) {
+        pages.page(at)?.into_iter().filter(|row| holds(minutes, row)).for_each(|row| into.put(row.key, row.counts));
     }
-    unusable
+    Ok(())
 }

@@ -305,6 +305,20 @@ impl<R: Row> Pages<R> {
         unpack(&raw, rows).ok_or_else(damaged)
     }
 
+    /// A key from which on there may be rows at or behind `from`; `None`: there are none.
+    pub(crate) fn first_from(&self, from: Key) -> Option<Key> {
+        self.pages.get(self.pages.partition_point(|page| page.last < from)).map(|page| page.first.max(from))
+    }
+
+    /// The bytes of some pages are as they were written.
+    pub(crate) fn is_sound(&self, pages: Range<usize>) -> bool {
+        if pages.is_empty() {
+            return true;
+        }
+        let from = if pages.start == 0 { 0 } else { self.pages[pages.start - 1].end };
+        self.source.read(from, (self.pages[pages.end - 1].end - from) as usize).is_ok()
+    }
+
     /// Rows of one key.
     pub(crate) fn find(&self, key: Key) -> Result<Vec<R>> {
         let mut found = Vec::new();
