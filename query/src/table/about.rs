@@ -30,7 +30,8 @@ pub async fn tables() -> Result<Vec<Table>, SqlError> {
         .into();
     tables.extend(Derived::ALL.map(|derived| Table { name: derived.name(), about: derived.about(), columns: described(derived.schema().fields()) }));
     // The views' columns are what their SQL gives, over nothing.
-    let nothing = Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Default::default(), complete: true, live_edges: Default::default() };
+    let nothing =
+        Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Default::default(), complete: true, live_edges: Default::default() };
     let state = session(Arc::new(nothing), Arc::new(Report::new(Instant::now())), &SqlOptions::default())?;
     for view in &VIEWS {
         let plan = state.create_logical_plan(view.sql).await.map_err(|error| SqlError::internal(format!("view {}: {error}", view.name)))?;

@@ -257,13 +257,7 @@ impl TableProvider for DerivedTable {
         Ok(filters.iter().map(of).collect())
     }
 
-    async fn scan(
-        &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        _: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn scan(&self, _: &dyn Session, projection: Option<&Vec<usize>>, filters: &[Expr], _: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
         let mut range = TimeRange::ALL;
         let mut wanted: Option<HashSet<TraceId>> = None;
         for filter in filters {

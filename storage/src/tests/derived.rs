@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Long ago, so that every window and day has ended.
-const THEN: i64 = NOW.0 - 40 * NANOS_PER_DAY;
+/// Long ago, so that every window and day has ended; where a minute begins.
+const THEN: i64 = (NOW.0 - 40 * NANOS_PER_DAY) / NANOS_PER_MINUTE * NANOS_PER_MINUTE;
 const TRACES: u8 = 6;
 
 /// A span of one of few traces, under any parent, within half an hour: so that traces lie in many blocks and windows.
@@ -28,7 +28,9 @@ fn span() -> impl Strategy<Value = Span> {
             span_id: SpanId(id.to_be_bytes()),
             parent_span_id: parent.map(|id| SpanId(id.to_be_bytes())),
             // Most spans of a trace lie near each other.
-            start_time: UnixNanos(THEN + i64::from(trace) * 5 * NANOS_PER_MINUTE + if second % 4 == 0 { second } else { second % 20 } * 1_000_000_000),
+            start_time: UnixNanos(
+                THEN + i64::from(trace) * 5 * NANOS_PER_MINUTE + if second % 4 == 0 { second } else { second % 20 } * 1_000_000_000,
+            ),
             duration_nano: millis * 1_000_000,
             name: format!("{service} {kind}"),
             kind: kind.into(),

@@ -52,16 +52,8 @@ impl Row for LinkRow {
 }
 
 /// What `links` of `trace/` reads.
-const COLUMNS: [&str; 8] = [
-    column::SEQ,
-    column::TRACE_ID,
-    column::SPAN_ID,
-    column::START_TIME,
-    column::NAME,
-    column::KIND,
-    column::SERVICE_NAME,
-    column::LINKS,
-];
+const COLUMNS: [&str; 8] =
+    [column::SEQ, column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::NAME, column::KIND, column::SERVICE_NAME, column::LINKS];
 
 /// Collects the links of spans while they are written.
 #[derive(Debug, Default)]

@@ -22,7 +22,8 @@ fn node() -> impl Strategy<Value = Node> {
 /// Also what takes away: its counts are negative numbers in wrapped form.
 fn edge() -> impl Strategy<Value = Edge> {
     let times = || prop::collection::vec((0u64..1 << 40, any::<bool>()), 0..6);
-    let key = (0i64..5, node(), text(), text(), node(), (text(), text()), prop::sample::select(&HopKind::ALL[..]), prop::sample::select(&Status::ALL[..]));
+    let key =
+        (0i64..5, node(), text(), text(), node(), (text(), text()), prop::sample::select(&HopKind::ALL[..]), prop::sample::select(&Status::ALL[..]));
     (key, any::<[i32; 4]>(), prop::option::of(-1e9..1e9f64), times(), times()).prop_map(|(key, counts, adjusted, total, own)| {
         let (minute, caller, caller_operation, caller_version, callee, (operation, callee_version), kind, status) = key;
         let [count, first_calls, reaches, first_causes] = counts.map(|count| i64::from(count) as u64);
