@@ -2,6 +2,7 @@
 
 use crate::harness::{Server, root};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -65,8 +66,52 @@ fn captured_requests_are_all_there() {
             let answer = api.get(&format!("/api/v1/traces/{}", id.as_str().unwrap()));
             assert_eq!(answer["spans"].as_array().unwrap().len() as i64, truth["spans_per_trace"].as_i64().unwrap());
         }
+        if let Some(edges) = truth["edges"].as_array() {
+            assert_eq!(calls_between_services(&server, &truth), pairs(edges), "{archive}");
+        }
         println!("{archive}: {posted} requests, {spans} spans, {logs} logs, all found");
     }
+}
+
+fn pairs(edges: &[Value]) -> BTreeSet<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    edges.iter().map(|edge| (text(&edge[0]), text(&edge[1]))).collect()
+}
+
+/// Who called whom in the hops of every trace; each trace has a hop for exactly those calls of which both ends sent spans. The map counts
+/// the same calls, live and from blocks.
+fn calls_between_services(server: &Server, truth: &Value) -> BTreeSet<(String, String)> {
+    let api = server.api();
+    let known = pairs(truth["edges"].as_array().unwrap());
+    let services: BTreeSet<&str> = truth["services"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let mut counted: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for trace in truth["traces"].as_array().unwrap() {
+        let id = trace["trace_id"].as_str().unwrap();
+        let hops = api.get(&format!("/api/v1/traces/{id}/hops"));
+        let mut called = BTreeSet::new();
+        for hop in hops["items"].as_array().unwrap() {
+            let (caller, callee) = (hop["caller"]["service"].as_str().unwrap(), hop["callee"]["service"].as_str().unwrap());
+            if services.contains(callee) {
+                called.insert((caller.to_owned(), callee.to_owned()));
+                *counted.entry((caller.to_owned(), callee.to_owned())).or_default() += 1;
+            }
+        }
+        let sent = |service: &String| trace["spans_by_service"].get(service).is_some();
+        let expect: BTreeSet<_> = known.iter().filter(|(caller, callee)| sent(caller) && sent(callee)).cloned().collect();
+        assert_eq!(called, expect, "trace {id}");
+    }
+    for state in ["live", "settled"] {
+        if state == "settled" {
+            assert_eq!(api.post("/api/v1/settle", &serde_json::json!({})).0, 200);
+        }
+        let map = api.get("/api/v1/map?from=0");
+        let edges = map["edges"].as_array().unwrap().iter();
+        let between = edges.filter(|edge| services.contains(edge["callee"].as_str().unwrap()));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let seen: BTreeMap<_, _> = between.map(|edge| ((text(&edge["caller"]), text(&edge["callee"])), edge["count"].as_u64().unwrap())).collect();
+        assert_eq!(seen, counted, "the map, {state}");
+    }
+    counted.into_keys().collect()
 }
 
 /// The examples of the protocol's own repository.

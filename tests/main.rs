@@ -10,7 +10,8 @@
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
 //! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
 //! | `queries` | questions seen, stopped and explained; counts that are the truth while rows move |
-//! | `follow` | one request followed by API and commands; verdicts on the demo shop |
+//! | `follow` | one request followed by API and commands |
+//! | `verdicts` | what `why` says of the demo shop against what really happened there |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |
@@ -34,3 +35,4 @@ mod scenarios;
 mod sdk;
 mod serve;
 mod tidy;
+mod verdicts;

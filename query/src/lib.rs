@@ -89,6 +89,7 @@ impl Query {
                 chunks: Default::default(),
                 blocks: Default::default(),
                 complete: self.storage.stats().replayed,
+                live_edges: Default::default(),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! What one query sees: rows in memory and blocks, as they were at one instant.
 
 use crate::block::Block;
+use crate::scan::LiveEdges;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use hopline_model::schema::column;
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub blocks: Arc<Vec<Arc<Block>>>,
     /// `false` while the WAL is being replayed: older rows may be missing.
     pub complete: bool,
+    /// What was worked out of live spans, for the next who asks.
+    pub live_edges: Arc<LiveEdges>,
 }
 
 impl Snapshot {
@@ -56,7 +59,8 @@ impl Snapshot {
         Self { chunks, blocks, ..self.clone() }
     }
 
+    /// Those that hold rows: what is derived from spans may outlive them (`block/derived`).
     pub fn blocks(&self, signal: Signal) -> impl Iterator<Item = &Arc<Block>> {
-        self.blocks.iter().filter(move |block| block.meta.signal == signal)
+        self.blocks.iter().filter(move |block| block.meta.signal == signal && block.meta.rows > 0)
     }
 }

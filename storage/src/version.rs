@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::flush::due::TableState;
 use crate::live::{Rows, Sealing, Table};
 use crate::objects::ObjectIo;
+use crate::scan::LiveEdges;
 use crate::snapshot::{Chunk, Snapshot};
 use crate::wal::Stream;
 use hopline_model::{Clock, Lsn, Signal, TenantId};
@@ -49,6 +50,8 @@ struct State {
     seen: HashMap<(TenantId, Signal), Arc<Vec<Chunk>>>,
     blocks: HashMap<TenantId, Arc<Vec<Arc<Block>>>>,
     sealed: HashMap<Stream, Lsn>,
+    /// Filled by whoever asks for edges.
+    live_edges: HashMap<TenantId, Arc<LiveEdges>>,
     /// Blocks that no new snapshot sees, until their last reader is gone.
     removed: Vec<(BlockMeta, Weak<Block>, u64)>,
     replayed: bool,
@@ -130,7 +133,8 @@ impl Versions {
             }
             chunks
         });
-        Snapshot { tenant, chunks, blocks: state.blocks.get(&tenant).cloned().unwrap_or_default(), complete: state.replayed }
+        let live_edges = state.live_edges.entry(tenant).or_default().clone();
+        Snapshot { tenant, chunks, blocks: state.blocks.get(&tenant).cloned().unwrap_or_default(), complete: state.replayed, live_edges }
     }
 
     pub(crate) fn is_replayed(&self) -> bool {

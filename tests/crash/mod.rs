@@ -25,7 +25,7 @@ fn torture() -> bool {
 }
 
 /// What a test did, for a person; in the long form appended to the ledger.
-fn ledger(line: &str) {
+pub(crate) fn ledger(line: &str) {
     use std::io::Write;
     println!("{line}");
     if let Some(path) = std::env::var_os("HOPLINE_LEDGER") {

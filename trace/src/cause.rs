@@ -83,17 +83,6 @@ impl Causes {
     ///
     /// `None` when nothing failed.
     pub fn primary(&self, trace: &Trace, tree: &Tree) -> Option<usize> {
-        let good = |span: usize| {
-            // Made good anywhere on the way up, or below a root that did not fail while another did.
-            let mut at = Some(span);
-            while let Some(node) = at.filter(|node| !tree.is_missing(*node)) {
-                if self.is_recovered(node) {
-                    return true;
-                }
-                at = tree.parent(node);
-            }
-            false
-        };
         let spans = self.first.iter().map(|span| *span as usize);
         let failed_root = tree.root().filter(|root| !tree.is_missing(*root) && trace.status(*root) == Status::Error);
         let inside = |span: &usize| failed_root.is_none_or(|root| is_below(tree, *span, root));
@@ -102,9 +91,26 @@ impl Causes {
             .clone()
             .filter(inside)
             .take(CLIMBS_MAX)
-            .find(|span| !good(*span))
+            .find(|span| !self.came_to_good(tree, *span))
             .or_else(|| spans.clone().find(inside))
             .or_else(|| spans.clone().next())
+    }
+
+    /// The earliest first cause that was not made good, of a trace whose root did not fail.
+    pub fn for_good(&self, tree: &Tree) -> Option<usize> {
+        self.first.iter().map(|span| *span as usize).take(CLIMBS_MAX).find(|span| !self.came_to_good(tree, *span))
+    }
+
+    /// Made good anywhere on the way up.
+    fn came_to_good(&self, tree: &Tree, span: usize) -> bool {
+        let mut at = Some(span);
+        while let Some(node) = at.filter(|node| !tree.is_missing(*node)) {
+            if self.is_recovered(node) {
+                return true;
+            }
+            at = tree.parent(node);
+        }
+        false
     }
 
     fn recover(&mut self, trace: &Trace, tree: &Tree) {

@@ -51,7 +51,7 @@ pub struct EdgeKey {
     pub status: Status,
 }
 
-/// What is counted. Sums of parts are exact.
+/// What is counted. Sums and differences are exact; counts wrap, so that a row may also say what is to be taken away from others.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EdgeCounts {
     pub count: u64,
@@ -71,13 +71,33 @@ pub struct EdgeCounts {
 
 impl EdgeCounts {
     pub fn merge(&mut self, other: &Self) {
-        self.count += other.count;
+        self.count = self.count.wrapping_add(other.count);
         self.adjusted_count += other.adjusted_count;
-        self.first_calls += other.first_calls;
-        self.reaches += other.reaches;
-        self.first_causes += other.first_causes;
+        self.first_calls = self.first_calls.wrapping_add(other.first_calls);
+        self.reaches = self.reaches.wrapping_add(other.reaches);
+        self.first_causes = self.first_causes.wrapping_add(other.first_causes);
         self.total.merge(&other.total);
         self.own.merge(&other.own);
+    }
+
+    pub fn subtract(&mut self, other: &Self) {
+        self.count = self.count.wrapping_sub(other.count);
+        self.adjusted_count -= other.adjusted_count;
+        self.first_calls = self.first_calls.wrapping_sub(other.first_calls);
+        self.reaches = self.reaches.wrapping_sub(other.reaches);
+        self.first_causes = self.first_causes.wrapping_sub(other.first_causes);
+        self.total.subtract(&other.total);
+        self.own.subtract(&other.own);
+    }
+
+    /// No more was taken away than was counted: true of every sum of a whole store; damage can break it.
+    pub fn is_whole(&self) -> bool {
+        (self.count as i64) > 0 && self.total.count() == self.count && self.own.count() == self.count
+    }
+
+    /// Nothing was counted, or all of it was taken away again.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -166,6 +186,16 @@ impl Edges {
         other.rows.into_iter().for_each(|(key, counts)| self.put(key, counts));
     }
 
+    /// Takes away what was counted in the other: a trace's rows as they were before more of its spans came.
+    pub fn subtract(&mut self, other: Self) {
+        other.rows.into_iter().for_each(|(key, counts)| self.rows.entry(key).or_default().subtract(&counts));
+    }
+
+    /// In no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&EdgeKey, &EdgeCounts)> {
+        self.rows.iter()
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -174,9 +204,9 @@ impl Edges {
         self.rows.is_empty()
     }
 
-    /// The rows in the order of their keys: by minute first.
+    /// The rows in the order of their keys: by minute first. What was taken away whole is no row.
     pub fn into_rows(self) -> Vec<Edge> {
-        let mut rows: Vec<Edge> = self.rows.into_iter().map(|(key, counts)| Edge { key, counts }).collect();
+        let mut rows: Vec<Edge> = self.rows.into_iter().filter(|(_, counts)| !counts.is_empty()).map(|(key, counts)| Edge { key, counts }).collect();
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         rows
     }

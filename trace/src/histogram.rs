@@ -3,11 +3,14 @@
 //! Values below 32 have a bucket each; above, every power of two is cut into 16 buckets of equal width. A bucket's middle is within
 //! 1/32 (3.1 %) of every value in it. Only buckets in use are kept.
 //!
-//! As bytes (LEB128 numbers, `u128` for the sum):
+//! What was counted can be taken away again, exactly: so no smallest and largest value is kept. Counts wrap, so a histogram may also hold
+//! only what is to be taken away from another; then a count reads as a huge number, and asking it for a quantile is of no use.
+//!
+//! As bytes (LEB128 numbers; counts and sum as zigzag of the signed number, since what is taken away is small too):
 //! ```text
-//! ┌─────────┬─────────┬──────────────────────────────────┬─────┬─────┬─────┐
-//! │ version │ buckets │ (bucket − bucket before, count)… │ sum │ min │ max │   min and max only when there are buckets
-//! └─────────┴─────────┴──────────────────────────────────┴─────┴─────┴─────┘
+//! ┌─────────┬─────────┬──────────────────────────────────┬─────┐
+//! │ version │ buckets │ (bucket − bucket before, count)… │ sum │
+//! └─────────┴─────────┴──────────────────────────────────┴─────┘
 //! ```
 //! Broken bytes (cut short, another version, buckets out of order or out of range, a count of 0, bytes left over) are an error, never a panic.
 
@@ -27,8 +30,6 @@ pub struct Histogram {
     /// Bucket and count, by bucket; no count is 0.
     buckets: Vec<(u16, u64)>,
     sum: u128,
-    min: u64,
-    max: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,58 +70,49 @@ impl Histogram {
         if count == 0 {
             return;
         }
-        let empty = self.buckets.is_empty();
-        self.min = if empty { value } else { self.min.min(value) };
-        self.max = self.max.max(value);
-        self.sum = self.sum.saturating_add(u128::from(value) * u128::from(count));
+        self.sum = self.sum.wrapping_add(u128::from(value).wrapping_mul(u128::from(count)));
         let bucket = bucket(value);
         match self.buckets.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
-            Ok(at) => self.buckets[at].1 = self.buckets[at].1.saturating_add(count),
+            Ok(at) => self.buckets[at].1 = self.buckets[at].1.wrapping_add(count),
             Err(at) => self.buckets.insert(at, (bucket, count)),
         }
     }
 
     /// Exact: what was counted in both, as if counted in one.
     pub fn merge(&mut self, other: &Self) {
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.combine(other, u64::wrapping_add);
+    }
+
+    /// Exact: as if what was counted in the other had never been counted here.
+    pub fn subtract(&mut self, other: &Self) {
+        self.sum = self.sum.wrapping_sub(other.sum);
+        self.combine(other, u64::wrapping_sub);
+    }
+
+    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
         if other.buckets.is_empty() {
             return;
         }
-        self.min = if self.buckets.is_empty() { other.min } else { self.min.min(other.min) };
-        self.max = self.max.max(other.max);
-        self.sum = self.sum.saturating_add(other.sum);
-        let mut merged = Vec::with_capacity(self.buckets.len() + other.buckets.len());
-        let (mut a, mut b) = (self.buckets.iter().peekable(), other.buckets.iter().peekable());
+        let mut combined = Vec::with_capacity(self.buckets.len() + other.buckets.len());
+        let (mut own, mut others) = (self.buckets.iter().copied().peekable(), other.buckets.iter().copied().peekable());
         loop {
-            merged.push(match (a.peek(), b.peek()) {
-                (Some((x, n)), Some((y, m))) if x == y => {
-                    let both = (*x, n.saturating_add(*m));
-                    a.next();
-                    b.next();
-                    both
-                }
-                (Some(x), Some(y)) if x.0 < y.0 => {
-                    let least = **x;
-                    a.next();
-                    least
-                }
-                (_, Some(y)) => {
-                    let least = **y;
-                    b.next();
-                    least
-                }
-                (Some(x), None) => {
-                    let least = **x;
-                    a.next();
-                    least
-                }
+            let next = match (own.peek().map(|(bucket, _)| *bucket), others.peek().map(|(bucket, _)| *bucket)) {
                 (None, None) => break,
-            });
+                (Some(a), Some(b)) => a.min(b),
+                (Some(bucket), None) | (None, Some(bucket)) => bucket,
+            };
+            let count = |from: &mut std::iter::Peekable<_>| from.next_if(|(bucket, _): &(u16, u64)| *bucket == next).map_or(0, |(_, count)| count);
+            let count = with(count(&mut own), count(&mut others));
+            if count != 0 {
+                combined.push((next, count));
+            }
         }
-        self.buckets = merged;
+        self.buckets = combined;
     }
 
     pub fn count(&self) -> u64 {
-        self.buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+        self.buckets.iter().fold(0, |sum, (_, count)| sum.wrapping_add(*count))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -131,29 +123,22 @@ impl Histogram {
         self.sum
     }
 
-    pub fn min(&self) -> Option<u64> {
-        (!self.is_empty()).then_some(self.min)
-    }
-
-    pub fn max(&self) -> Option<u64> {
-        (!self.is_empty()).then_some(self.max)
-    }
-
-    /// The value below which a share `q` of the values lies, within 3.1 %; never outside the smallest and largest value counted.
+    /// The value below which a share `q` of the values lies, within 3.1 %; of values in one bucket, their mean.
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        if self.is_empty() {
-            return None;
+        if let [(_, count)] = &self.buckets[..] {
+            return u64::try_from(self.sum / u128::from(*count)).ok();
         }
         let rank = ((q.clamp(0.0, 1.0) * self.count() as f64).ceil() as u64).max(1);
         let mut seen = 0u64;
-        for (bucket, count) in &self.buckets {
+        let middle = |bucket: u16| {
+            let (first, width) = span(bucket);
+            first + width / 2
+        };
+        let reached = self.buckets.iter().find(|(_, count)| {
             seen = seen.saturating_add(*count);
-            if seen >= rank {
-                let (first, width) = span(*bucket);
-                return Some((first + width / 2).clamp(self.min, self.max));
-            }
-        }
-        Some(self.max)
+            seen >= rank
+        });
+        reached.or(self.buckets.last()).map(|(bucket, _)| middle(*bucket))
     }
 
     /// How many values lie at or above one, within the width of its bucket.
@@ -176,14 +161,10 @@ impl Histogram {
         let mut before = 0;
         for (bucket, count) in &self.buckets {
             put(&mut out, u128::from(bucket - before));
-            put(&mut out, u128::from(*count));
+            put(&mut out, zigzag(i128::from(*count as i64)));
             before = *bucket;
         }
-        put(&mut out, self.sum);
-        if !self.is_empty() {
-            put(&mut out, u128::from(self.min));
-            put(&mut out, u128::from(self.max));
-        }
+        put(&mut out, zigzag(self.sum as i128));
         out
     }
 
@@ -202,23 +183,25 @@ impl Histogram {
                 return Err(DecodeError("a bucket twice"));
             }
             let bucket = before.unwrap_or(0).checked_add(step).filter(|bucket| *bucket <= BUCKET_MAX).ok_or(DecodeError("a bucket out of range"))?;
-            let count = u64::try_from(take(rest)?).map_err(|_| DecodeError("a count out of range"))?;
+            let count = i64::try_from(unzigzag(take(rest)?)).map_err(|_| DecodeError("a count out of range"))? as u64;
             if count == 0 {
                 return Err(DecodeError("an empty bucket"));
             }
             histogram.buckets.push((bucket, count));
             before = Some(bucket);
         }
-        histogram.sum = take(rest)?;
-        if !histogram.is_empty() {
-            histogram.min = u64::try_from(take(rest)?).map_err(|_| DecodeError("a minimum out of range"))?;
-            histogram.max = u64::try_from(take(rest)?).map_err(|_| DecodeError("a maximum out of range"))?;
-            if histogram.min > histogram.max {
-                return Err(DecodeError("a minimum above the maximum"));
-            }
-        }
+        histogram.sum = unzigzag(take(rest)?) as u128;
         if rest.is_empty() { Ok(histogram) } else { Err(DecodeError("bytes left over")) }
     }
+}
+
+/// Small for small numbers of either sign.
+fn zigzag(value: i128) -> u128 {
+    ((value << 1) ^ (value >> 127)) as u128
+}
+
+fn unzigzag(value: u128) -> i128 {
+    (value >> 1) as i128 ^ -((value & 1) as i128)
 }
 
 fn put(out: &mut Vec<u8>, mut value: u128) {

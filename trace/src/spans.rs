@@ -105,6 +105,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 6] = [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
+
     fn from_name(name: &str) -> Self {
         match name {
             "internal" => Self::Internal,
@@ -131,6 +133,8 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
+
     fn from_name(name: &str) -> Self {
         match name {
             "ok" => Self::Ok,

@@ -35,6 +35,8 @@ const SLACK_UNSURE: f64 = 1.5;
 const EXCESS_MIN_NANO: i64 = 20_000_000;
 /// A version is to blame when its calls are this many times as slow, or fail this many times as often, as those of the others.
 const VERSION_TIMES: f64 = 2.0;
+/// A call that fails this often is nothing new inside a request that came out well.
+const INNER_ERRORS_MAX: f64 = 0.05;
 /// Calls take at least this share of what the blamed one took to count as alike.
 const ALIKE_SHARE: f64 = 0.5;
 
@@ -45,6 +47,8 @@ pub enum Finding {
     Slow,
     Failed,
     SlowAndFailed,
+    /// It came out well and in time, but a call inside failed that usually does not.
+    Degraded,
     Ordinary,
     TooFew,
 }
@@ -182,22 +186,30 @@ pub fn verdict(trace: &Trace, analysis: &Analysis, usual: &Usual) -> Verdict {
     let median = like.and_then(|like| like.total.quantile(0.5)).map(|nano| nano as i64);
     let slow = like.filter(|like| like.count >= COUNT_MIN).is_some_and(|like| is_slow(like, duration_nano));
     let failed = failed_span(trace, analysis, span);
+    let enough = compared_with >= COUNT_MIN;
+    let inner = if failed.is_none() && enough { failed_inside(trace, analysis, usual) } else { None };
 
     let verdict = match (slow, failed.is_some()) {
         (true, true) => Finding::SlowAndFailed,
         (true, false) => Finding::Slow,
         (false, true) => Finding::Failed,
-        (false, false) if compared_with < COUNT_MIN => Finding::TooFew,
+        (false, false) if !enough => Finding::TooFew,
+        (false, false) if inner.is_some() => Finding::Degraded,
         (false, false) => Finding::Ordinary,
     };
     let excess = if slow { excess::excess(trace, analysis, usual, root, duration_nano - median.unwrap_or(0)) } else { Vec::new() };
-    let first_cause = failed.is_some().then(|| first_cause(trace, analysis)).flatten();
-    let blamed = match (&first_cause, excess.first()) {
-        (Some(cause), _) => Some(blame(trace, analysis, root, cause.hop.unwrap_or(0))),
-        (None, Some(most)) => Some(blame(trace, analysis, root, most.hop)),
-        (None, None) => None,
+    let first_cause = match failed {
+        Some(_) => analysis.causes.primary(trace, &analysis.tree),
+        None => inner,
     };
-    let by_failure = first_cause.is_some();
+    let first_cause = first_cause.map(|span| cause_of(trace, analysis, span));
+    // What is slow is slow by its excess, unless it failed altogether.
+    let by_failure = first_cause.is_some() && verdict != Finding::Slow;
+    let blamed = match (&first_cause, excess.first()) {
+        (Some(cause), _) if by_failure => Some(blame(trace, analysis, root, cause.hop.unwrap_or(0))),
+        (_, Some(most)) => Some(blame(trace, analysis, root, most.hop)),
+        _ => None,
+    };
     let mut verdict = Verdict {
         verdict,
         headline: String::new(),
@@ -245,17 +257,24 @@ pub(crate) fn operation_of(trace: &Trace, span: usize) -> (Node, Arc<str>) {
     (Node::of(trace, trace.origin(span).service), trace.texts.shared(trace.detail(span).name))
 }
 
-fn first_cause(trace: &Trace, analysis: &Analysis) -> Option<FirstCause> {
-    let span = analysis.causes.primary(trace, &analysis.tree)?;
+/// A call that failed for good, though whoever asked for it went on, and that usually does not fail.
+fn failed_inside(trace: &Trace, analysis: &Analysis, usual: &Usual) -> Option<usize> {
+    let span = analysis.causes.for_good(&analysis.tree)?;
+    let call = &analysis.hops.calls()[analysis.hops.hop_of(span)?];
+    let usually = usual.edge(&excess::edge_name(trace, call))?;
+    (usually.count >= COUNT_MIN && usually.error_share() <= INNER_ERRORS_MAX).then_some(span)
+}
+
+fn cause_of(trace: &Trace, analysis: &Analysis, span: usize) -> FirstCause {
     let failure = failure(trace, span);
-    Some(FirstCause {
+    FirstCause {
         span_id: trace.span_id(span),
         service_name: trace.service_name(span).to_owned(),
         name: trace.name(span).to_owned(),
         message: failure.message.to_owned(),
         exception_type: failure.exception_type.map(str::to_owned),
         hop: analysis.hops.hop_of(span).map(|hop| hop as u32 + 1),
-    })
+    }
 }
 
 /// The edge of a hop of the ledger; 0 is the request itself.

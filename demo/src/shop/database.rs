@@ -1,6 +1,7 @@
 //! The shop's SQLite: a real database in memory, a pool in front of it, database spans around statements.
 
 use super::Jitter;
+use crate::plan::Fault;
 use crate::telemetry::Active;
 use crate::wire::{Failure, failure};
 use opentelemetry::KeyValue;
@@ -30,6 +31,10 @@ impl Database {
         let permit = self.pool.acquire().await.map_err(|_| failure(503, "pool_closed", "the connection pool is closed"))?;
         let waited = span.service.now().duration_since(start).unwrap_or_default();
         if waited >= Duration::from_millis(50) {
+            // Who waits has met it as much as who keeps the others waiting.
+            if span.service.world.is_active(Fault::PoolExhaustion) {
+                span.service.hit(span.trace(), Fault::PoolExhaustion, self.name);
+            }
             span.warn(
                 format!("waited {} ms for a database connection, pool is exhausted", waited.as_millis()),
                 &[("pool.wait_ms", (waited.as_millis() as i64).into())],

@@ -1,4 +1,5 @@
-//! `/api/v1/map`, `/services/{name}/dependencies` and `/impact`: nodes and calls, as `trace/` rolls them up from the spans of the range.
+//! `/api/v1/map` and `/services/{name}/dependencies`: nodes and calls of the whole minutes of a range, from the rollups of `trace/`.
+//! `/impact`: from the spans of the range.
 
 use super::caller::Caller;
 use super::json::Object;
@@ -6,7 +7,7 @@ use super::params::{ListParams, Params};
 use super::reply::{List, array, json, strings};
 use crate::Query;
 use crate::error::Result;
-use crate::plan::edges::{self, Rolled, SPANS_MAX, roll};
+use crate::plan::edges::{self, SPANS_MAX};
 use crate::plan::impact::{Impact, Reach};
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -16,6 +17,7 @@ use hopline_trace::hops::HopKind;
 use hopline_trace::spans::Status;
 use hopline_trace::{Histogram, analyse};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Calls of one kind between two names, or all the work of one name.
@@ -46,13 +48,33 @@ impl Sum {
 
 type Key = (Arc<str>, Arc<str>, &'static str);
 
-/// Calls by (caller, callee, kind) without the entries.
-fn calls(rows: &[Edge]) -> BTreeMap<Key, Sum> {
-    let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
-    for edge in rows.iter().filter(|edge| !edge.key.caller.name.is_empty()) {
-        sums.entry((edge.key.caller.name.clone(), edge.key.callee.name.clone(), edge.key.kind.name())).or_default().add(edge);
+type Calls = BTreeMap<Key, Sum>;
+type Nodes = BTreeMap<Arc<str>, (&'static str, Sum)>;
+
+/// By (caller, callee, kind) without the entries.
+fn add_call(calls: &mut Calls, edge: &Edge) {
+    if !edge.key.caller.name.is_empty() {
+        calls.entry((edge.key.caller.name.clone(), edge.key.callee.name.clone(), edge.key.kind.name())).or_default().add(edge);
     }
-    sums
+}
+
+fn add_node(nodes: &mut Nodes, edge: &Edge) {
+    // Who answers is what its callers call it by; a service that only calls has no work of its own here.
+    let kind = match edge.key.kind {
+        HopKind::Rpc => "service",
+        HopKind::Message if edge.counts.own.count() > 0 => "service",
+        HopKind::Message => "queue",
+        HopKind::Db => "database",
+        HopKind::External => "external",
+    };
+    let node = nodes.entry(edge.key.callee.name.clone()).or_insert((kind, Sum::default()));
+    if kind == "service" {
+        node.0 = kind;
+    }
+    node.1.add(edge);
+    if !edge.key.caller.name.is_empty() {
+        nodes.entry(edge.key.caller.name.clone()).or_default().0 = "service";
+    }
 }
 
 fn call_json((caller, callee, kind): &Key, sum: &Sum) -> String {
@@ -66,40 +88,36 @@ fn call_json((caller, callee, kind): &Key, sum: &Sum) -> String {
     out
 }
 
-async fn rolled(query: &Query, caller: &Caller, params: &ListParams) -> Result<(Rolled, List)> {
+/// Calls `add` with every row of the range.
+async fn rolled<T: Default + Send + 'static>(query: &Query, caller: &Caller, params: &ListParams, add: fn(&mut T, &Edge)) -> Result<(T, List)> {
     let range = params.range(query.clock.now())?;
     let snapshot = query.snapshot(&caller.tenant);
     let mut list = List { complete: snapshot.complete, ..Default::default() };
-    let rolled = query.runner.run(move |cancel| roll(&snapshot, range, Predicate::All, None, SPANS_MAX, cancel)).await?;
-    list.note(&rolled.stats);
-    if rolled.cut {
+    let (sums, read) = query
+        .runner
+        .run(move |cancel| {
+            let mut sums = T::default();
+            let read = snapshot.edges_in_order(range, SPANS_MAX, cancel, &mut |rows| {
+                rows.iter().for_each(|edge| add(&mut sums, edge));
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok((sums, read))
+        })
+        .await?;
+    list.note(&read.stats);
+    if read.cut {
         list.complete = false;
-        list.warnings.push(format!("the range holds more than {SPANS_MAX} spans: these are the newest; narrow it with from and to"));
+        list.warnings.push(format!("more than {SPANS_MAX} spans are not rolled up yet: calls of the newest are counted; ask again in a minute"));
     }
-    Ok((rolled, list))
+    Ok((sums, list))
 }
 
 pub(crate) async fn map(State(query): State<Arc<Query>>, caller: Caller, Params(params): Params<ListParams>) -> Result<Response> {
-    let (rolled, list) = rolled(&query, &caller, &params).await?;
-    let mut nodes: BTreeMap<Arc<str>, (&'static str, Sum)> = BTreeMap::new();
-    for edge in &rolled.rows {
-        // Who answers is what its callers call it by; a service that only calls has no work of its own here.
-        let kind = match edge.key.kind {
-            HopKind::Rpc => "service",
-            HopKind::Message if edge.counts.own.count() > 0 => "service",
-            HopKind::Message => "queue",
-            HopKind::Db => "database",
-            HopKind::External => "external",
-        };
-        let node = nodes.entry(edge.key.callee.name.clone()).or_insert((kind, Sum::default()));
-        if kind == "service" {
-            node.0 = kind;
-        }
-        node.1.add(edge);
-        if !edge.key.caller.name.is_empty() {
-            nodes.entry(edge.key.caller.name.clone()).or_default().0 = "service";
-        }
-    }
+    let ((nodes, calls), list): ((Nodes, Calls), List) = rolled(&query, &caller, &params, |(nodes, calls), edge| {
+        add_node(nodes, edge);
+        add_call(calls, edge);
+    })
+    .await?;
     let nodes: Vec<String> = nodes
         .iter()
         .map(|(name, (kind, sum))| {
@@ -112,7 +130,7 @@ pub(crate) async fn map(State(query): State<Arc<Query>>, caller: Caller, Params(
             out
         })
         .collect();
-    let edges: Vec<String> = calls(&rolled.rows).iter().map(|(key, sum)| call_json(key, sum)).collect();
+    let edges: Vec<String> = calls.iter().map(|(key, sum)| call_json(key, sum)).collect();
     Ok(parts(&[("nodes", nodes), ("edges", edges)], &list))
 }
 
@@ -122,8 +140,7 @@ pub(crate) async fn dependencies(
     Path(name): Path<String>,
     Params(params): Params<ListParams>,
 ) -> Result<Response> {
-    let (rolled, list) = rolled(&query, &caller, &params).await?;
-    let calls = calls(&rolled.rows);
+    let (calls, list): (Calls, List) = rolled(&query, &caller, &params, add_call).await?;
     let side = |of: &dyn Fn(&Key) -> &str| calls.iter().filter(|(key, _)| of(key) == name).map(|(key, sum)| call_json(key, sum)).collect();
     let (upstream, downstream) = (side(&|key| &key.1), side(&|key| &key.0));
     Ok(parts(&[("upstream", upstream), ("downstream", downstream)], &list))

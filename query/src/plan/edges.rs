@@ -1,44 +1,14 @@
-//! Calls between services as `trace/` rolls them up, from the spans of a range: for dependencies, the map and the usual of a path.
-//!
-//! Spans are taken newest first until a budget of rows is met; what was left out is said.
+//! The traces of a range, for what their rollups do not answer: spans are taken newest first until a budget is met; what was left out is said.
 
-use super::traces::merge_stats;
 use crate::error::Result;
-use hopline_model::schema::column;
-use hopline_model::{Signal, TimeRange, TraceId};
+use hopline_model::{Signal, TimeRange};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanStats};
+use hopline_trace::Trace;
 use hopline_trace::spans::COLUMNS_READ;
-use hopline_trace::{Edge, Edges, Trace, analyse};
-use std::ops::ControlFlow;
 
-/// Spans that one question rolls up.
+/// Spans that one question reads.
 pub(crate) const SPANS_MAX: usize = 300_000;
-
-pub(crate) struct Rolled {
-    pub(crate) rows: Vec<Edge>,
-    pub(crate) stats: ScanStats,
-    /// The range held more spans than were looked at.
-    pub(crate) cut: bool,
-}
-
-/// Edges of every trace with a span that matches in the range; `without` leaves one trace out.
-pub(crate) fn roll(
-    snapshot: &Snapshot,
-    range: TimeRange,
-    predicate: Predicate,
-    without: Option<TraceId>,
-    spans_max: usize,
-    cancel: &Cancel,
-) -> Result<Rolled> {
-    let Read { traces, stats, cut } = read(snapshot, range, predicate, spans_max, cancel)?;
-    let mut edges = Edges::new();
-    for trace in traces.iter().filter(|trace| Some(trace.trace_id()) != without) {
-        cancel.check()?;
-        edges.add(trace, &analyse(trace));
-    }
-    Ok(Rolled { rows: edges.into_rows(), stats, cut })
-}
 
 pub(crate) struct Read {
     pub(crate) traces: Vec<Trace>,
@@ -62,49 +32,4 @@ pub(crate) fn read(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, 
     let (batches, stats) = snapshot.collect(&request)?;
     let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
     Ok(Read { traces: Trace::split(&batches), stats, cut: rows >= spans_max })
-}
-
-/// The traces that have a span matching, whole, newest first, at most `traces_max`: what a trace is compared with.
-pub(crate) fn alike(
-    snapshot: &Snapshot,
-    range: TimeRange,
-    predicate: Predicate,
-    traces_max: usize,
-    cancel: &Cancel,
-) -> Result<(Vec<Trace>, ScanStats)> {
-    let request = ScanRequest {
-        signal: Signal::Spans,
-        range,
-        predicate,
-        columns: vec![Column::Fixed(column::TRACE_ID)],
-        order: Order::NewestFirst,
-        limit: None,
-        after: None,
-        cancel: cancel.clone(),
-    };
-    let mut ids: Vec<TraceId> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    let mut stats = snapshot.scan(&request, &mut |batch| {
-        for row in 0..batch.num_rows() {
-            if let Some(id) = super::columns::trace_id(&batch, column::TRACE_ID, row)
-                && seen.insert(id)
-            {
-                ids.push(id);
-                if ids.len() >= traces_max {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let whole = ScanRequest {
-        range: TimeRange::ALL,
-        predicate: Predicate::TraceIds(ids),
-        columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
-        order: Order::Any,
-        ..request
-    };
-    let (batches, read) = snapshot.collect(&whole)?;
-    merge_stats(&mut stats, read);
-    Ok((Trace::split(&batches), stats))
 }

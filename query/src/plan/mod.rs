@@ -19,7 +19,7 @@
 //! | `links` `story` | what is linked to a trace, both ways; the traces around it |
 //! | `errors` | failed spans in groups |
 //! | `impact` | whose requests reach a service |
-//! | `edges` | calls between services: dependencies, map, the usual |
+//! | `edges` | the traces of a range |
 //! | `quantiles` | durations in buckets of 1 %: p50, p95, p99 |
 
 pub(crate) mod columns;

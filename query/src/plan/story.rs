@@ -3,7 +3,7 @@
 //! Breadth first from the trace asked for, so what is near comes before what is far; a limit of traces and of steps ends it, and is said.
 
 use super::columns::{self, Texts};
-use super::links::{around, linking, rows};
+use super::links::{INCOMING_MAX, around, linked_around, rows};
 use super::traces::merge_stats;
 use crate::api::unknown_trace;
 use crate::error::Result;
@@ -79,9 +79,9 @@ pub(crate) fn story(snapshot: &Snapshot, id: TraceId, keys: &[String], cancel: &
         let traces = Trace::split(&batches);
         let summaries: Vec<Summary> = traces.iter().filter_map(Summary::of).collect();
         let ids: Vec<TraceId> = summaries.iter().map(|summary| summary.trace_id).collect();
-        let range = match (summaries.iter().map(|summary| summary.start).min(), summaries.iter().map(|summary| summary.end).max()) {
-            (Some(start), Some(end)) => around(start, end),
-            _ => TimeRange::ALL,
+        let (range, linked) = match (summaries.iter().map(|summary| summary.start).min(), summaries.iter().map(|summary| summary.end).max()) {
+            (Some(start), Some(end)) => (around(start, end), linked_around(start, end)),
+            _ => (TimeRange::ALL, TimeRange::ALL),
         };
         story.items.extend(
             summaries.into_iter().map(|summary| (known.get(&summary.trace_id).copied().flatten(), summary)).map(|(reason, sum)| (sum, reason)),
@@ -102,9 +102,9 @@ pub(crate) fn story(snapshot: &Snapshot, id: TraceId, keys: &[String], cancel: &
             };
             found.push((link.target_trace_id, reason));
         }
-        let (linking_rows, read) = snapshot.collect(&linking(&ids, range, cancel))?;
-        merge_stats(&mut story.stats, read);
-        for link in Trace::split(&linking_rows).iter().flat_map(links::links).filter(|link| ids.contains(&link.target_trace_id)) {
+        let linking = snapshot.links_to(&ids, linked, INCOMING_MAX, cancel)?;
+        merge_stats(&mut story.stats, linking.stats);
+        for link in linking.rows {
             let reason = Reason {
                 by: By::Link,
                 from: Place { trace_id: link.target_trace_id, span_id: link.target_span_id },

@@ -2,6 +2,7 @@
 
 use super::SqlError;
 use super::columns::table_schema;
+use super::derived::Derived;
 use super::report::Report;
 use super::session::session;
 use super::sql::SqlOptions;
@@ -27,8 +28,10 @@ pub async fn tables() -> Result<Vec<Table>, SqlError> {
     let mut tables: Vec<Table> = Signal::ALL
         .map(|signal| Table { name: signal.name(), about: about_signal(signal), columns: described(table_schema(signal).fields()) })
         .into();
+    tables.extend(Derived::ALL.map(|derived| Table { name: derived.name(), about: derived.about(), columns: described(derived.schema().fields()) }));
     // The views' columns are what their SQL gives, over nothing.
-    let nothing = Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Default::default(), complete: true };
+    let nothing =
+        Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Default::default(), complete: true, live_edges: Default::default() };
     let state = session(Arc::new(nothing), Arc::new(Report::new(Instant::now(), Default::default())), &SqlOptions::default())?;
     for view in &VIEWS {
         let plan = state.create_logical_plan(view.sql).await.map_err(|error| SqlError::internal(format!("view {}: {error}", view.name)))?;
@@ -60,7 +63,7 @@ fn about(name: &str) -> &'static str {
         column::SERVICE_INSTANCE_ID => "service.instance.id of the resource",
         column::DEPLOYMENT_ENVIRONMENT_NAME => "deployment.environment.name of the resource",
         column::NAME => "name of the span, metric or service",
-        column::KIND => "internal, server, client, producer, consumer or unspecified",
+        column::KIND => "of a span internal, server, client, producer, consumer or unspecified; of a call rpc, message, db or external",
         column::START_TIME => "when it began",
         column::DURATION_NANO => "end less start, nanoseconds",
         column::STATUS_CODE => "unset, ok or error",
@@ -86,7 +89,7 @@ fn about(name: &str) -> &'static str {
         column::IS_MONOTONIC => "whether a sum only grows",
         column::VALUE => "number of a gauge, sum or exemplar",
         column::VALUE_INT => "the number, when an integer was sent",
-        column::COUNT => "measurements of a histogram or summary",
+        column::COUNT => "measurements of a histogram or summary; calls",
         column::SUM => "their sum",
         column::MIN => "their smallest",
         column::MAX => "their largest",
@@ -96,6 +99,44 @@ fn about(name: &str) -> &'static str {
         column::QUANTILES => "quantiles of a summary",
         column::EXEMPLARS => "exemplars of the point; see the table exemplars",
         column::METADATA => "metadata of the metric",
+        "minute" => "start of the minute in which the calls began",
+        "caller_service" => "who calls; null: nobody in the trace, so a request from outside",
+        "caller_namespace" => "service.namespace of the caller",
+        "caller_environment" => "deployment.environment.name of the caller",
+        "caller_operation" => "what the caller was doing",
+        "caller_version" => "service.version of the caller",
+        "caller_instance" => "service.instance.id of the caller",
+        "caller_span_id" => "the calling span",
+        "callee_service" => "who is called: a service, or the name of a database, queue or host",
+        "callee_namespace" => "service.namespace of the callee",
+        "callee_environment" => "deployment.environment.name of the callee",
+        "callee_operation" => "what it was asked for",
+        "callee_version" => "service.version of the callee",
+        "callee_instance" => "service.instance.id of the callee; of a database or host its address",
+        "callee_span_id" => "the span that answers",
+        "status" => "unset, ok or error: the worse of both sides",
+        "adjusted_count" => "count, with sampled calls weighted by how many they stand for",
+        "first_calls" => "calls that were the first of this callee and operation in their caller's work",
+        "reaches" => "calls that were the first of this callee in their caller's work",
+        "first_causes" => "calls in which a failure began",
+        "total_nano_sum" => "what callers waited, all together",
+        "total_nano_p50" | "total_nano_p95" | "total_nano_p99" => "quantile of what callers waited, within 3.1 %",
+        "self_nano_sum" => "the same without the callee's own calls",
+        "self_nano_p50" | "self_nano_p95" | "self_nano_p99" => "quantile of that, within 3.1 %",
+        "hop" => "number of the call in its trace, from 1",
+        "parent_hop" => "the call in whose work it was made",
+        "depth" => "calls from the service the request came in by",
+        "pairing" => "how the two sides were found: kind, link, service, peer or inferred",
+        "protocol" => "http, grpc, kafka, postgresql, …",
+        "client_nano" => "what the caller waited",
+        "server_nano" => "what the callee worked",
+        "network_nano" => "client less server",
+        "queue_nano" => "how long a message lay",
+        "self_nano" => "the callee's work without its own calls",
+        "critical_nano" => "its part of the critical path",
+        "attempt" => "1, or more when the same call failed right before",
+        "is_first_cause" => "whether the trace's failure began here",
+        "skew_nano" => "to be added to the callee's times",
         "root_service" => "service of the first span without a parent, or of the first span",
         "root_name" => "name of that span",
         "root_span_id" => "id of that span",

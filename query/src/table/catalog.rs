@@ -1,5 +1,6 @@
-//! The names a query may put behind FROM: three signals and the views made of them, nothing else.
+//! The names a query may put behind FROM: three signals, and what is made of them; nothing else.
 
+use super::derived::{Derived, DerivedTable};
 use super::provider::SnapshotTable;
 use super::views::VIEWS;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -30,12 +31,17 @@ impl Tables {
 #[tonic::async_trait]
 impl SchemaProvider for Tables {
     fn table_names(&self) -> Vec<String> {
-        Signal::ALL.iter().map(ToString::to_string).chain(VIEWS.iter().map(|view| view.name.to_owned())).collect()
+        let derived = Derived::ALL.iter().map(|derived| derived.name());
+        Signal::ALL.iter().map(ToString::to_string).chain(derived.chain(VIEWS.iter().map(|view| view.name)).map(str::to_owned)).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         if let Some(table) = self.signal(name) {
             return Ok(Some(table));
+        }
+        if let Some(derived) = Derived::ALL.into_iter().find(|derived| derived.name() == name) {
+            let SnapshotTable { snapshot, report, .. } = &*self.signals[0];
+            return Ok(Some(Arc::new(DerivedTable { derived, snapshot: snapshot.clone(), report: report.clone() })));
         }
         let (Some(view), Some(planner)) = (VIEWS.iter().find(|view| view.name == name), self.planner.get()) else { return Ok(None) };
         let plan = planner.create_logical_plan(view.sql).await.map_err(|error| DataFusionError::Internal(format!("view {name}: {error}")))?;
@@ -43,7 +49,7 @@ impl SchemaProvider for Tables {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.signal(name).is_some() || VIEWS.iter().any(|view| view.name == name)
+        self.signal(name).is_some() || Derived::ALL.iter().any(|derived| derived.name() == name) || VIEWS.iter().any(|view| view.name == name)
     }
 }
 

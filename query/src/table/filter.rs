@@ -25,8 +25,8 @@ pub(crate) struct Condition {
 
 /// Translates a condition; `None` when the scan cannot help.
 pub(crate) fn translate(signal: Signal, expr: &Expr) -> Option<Condition> {
-    if let Some((range, exact)) = time_range(signal, expr) {
-        return Some(Condition { range, predicate: Predicate::All, exact });
+    if let Some(range) = time_range(time_column(signal), expr) {
+        return Some(Condition { range, predicate: Predicate::All, exact: true });
     }
     let found = Translator { signal }.holds(expr, true)?;
     Some(Condition { range: TimeRange::ALL, predicate: found.predicate, exact: found.exact })
@@ -51,15 +51,15 @@ pub(crate) fn translate_all(signal: Signal, filters: &[Expr]) -> (TimeRange, Pre
     (range, predicate)
 }
 
-/// A comparison of the signal's time with a moment.
-fn time_range(signal: Signal, expr: &Expr) -> Option<(TimeRange, bool)> {
+/// A comparison of a column of times with a moment: exactly this range.
+pub(crate) fn time_range(name: &str, expr: &Expr) -> Option<TimeRange> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else { return None };
     let (column, op, moment) = match (uncast_time(left), uncast_time(right)) {
         (Expr::Column(column), other) => (column, *op, other),
         (other, Expr::Column(column)) => (column, op.swap()?, other),
         _ => return None,
     };
-    if column.name != time_column(signal) {
+    if column.name != name {
         return None;
     }
     let Expr::Literal(ScalarValue::TimestampNanosecond(Some(moment), _), _) = moment else { return None };
@@ -76,7 +76,22 @@ fn time_range(signal: Signal, expr: &Expr) -> Option<(TimeRange, bool)> {
         Operator::GtEq => TimeRange::since(at),
         _ => return None,
     };
-    Some((range, true))
+    Some(range)
+}
+
+/// A column of hex ids compared with texts: one of these.
+pub(crate) fn ids<'a>(name: &str, expr: &'a Expr) -> Option<Vec<&'a str>> {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == name);
+    let text = |expr: &'a Expr| match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    };
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if is_column(left) => Some(vec![text(right)?]),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if is_column(right) => Some(vec![text(left)?]),
+        Expr::InList(InList { expr, list, negated: false }) if is_column(expr) => list.iter().map(text).collect(),
+        _ => None,
+    }
 }
 
 /// Time zones differ in how a moment is shown, not in which it is.

@@ -10,6 +10,7 @@
 //! | `catalog` | the names behind FROM |
 //! | `views` | tables derived from the signals |
 //! | `provider` | a signal as a table |
+//! | `derived` | tables that `trace/` makes of spans: edges, hops |
 //! | `columns` | the SQL shape of columns |
 //! | `about` | tables and columns in words |
 //! | `filter` | conditions → what the scan understands |
@@ -34,6 +35,8 @@ mod catalog;
 mod views;
 
 mod provider;
+
+mod derived;
 
 pub mod columns;
 

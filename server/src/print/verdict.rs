@@ -17,7 +17,7 @@ pub(crate) fn draw(verdict: &Value, screen: Screen) -> String {
     let text = |value: &Value, name: &str| clean(&value.get(name).map(value::plain).unwrap_or_default());
     let paint = match verdict.get("verdict").and_then(Value::as_str) {
         Some("ordinary") => Paint::Good,
-        Some("too_few") => Paint::Warn,
+        Some("too_few" | "degraded") => Paint::Warn,
         _ => Paint::Bad,
     };
     let mut out = format!("{}\n", paint.on(&text(verdict, "headline"), screen));

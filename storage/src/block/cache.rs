@@ -1,9 +1,11 @@
 //! What blocks have opened: footers, page indexes, directories, filters. Bounded over all blocks of the process.
 
+use super::derived::pages::Pages;
 use super::logs::search::TextIndex;
 use super::parquet::RowFile;
 use super::tix::Tix;
 use super::tok::Tok;
+use hopline_trace::{Edge, LinkRow};
 use moka::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -28,6 +30,8 @@ pub(crate) enum What {
     Tix,
     Tok,
     Index,
+    Edges,
+    Links,
 }
 
 /// A side file that is absent or cannot be used is remembered too.
@@ -37,6 +41,8 @@ pub(crate) enum Opened {
     Tix(Option<Arc<Tix>>),
     Tok(Option<Arc<Tok>>),
     Index(Option<Arc<TextIndex>>),
+    Edges(Option<Arc<Pages<Edge>>>),
+    Links(Option<Arc<Pages<LinkRow>>>),
 }
 
 impl Opened {
@@ -46,6 +52,8 @@ impl Opened {
             Self::Tix(tix) => tix.as_ref().map_or(0, |tix| tix.memory_bytes()),
             Self::Tok(tok) => tok.as_ref().map_or(0, |tok| tok.memory_bytes()),
             Self::Index(index) => index.as_ref().map_or(0, |index| index.memory_bytes()),
+            Self::Edges(edges) => edges.as_ref().map_or(0, |edges| edges.memory_bytes()),
+            Self::Links(links) => links.as_ref().map_or(0, |links| links.memory_bytes()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every byte of a block's files is covered: a flipped bit is an error, never another row.
 //!
-//! A side file (`.tix`, `.idx`, `.tok`):
+//! A side file (`.tix`, `.idx`, `.tok`, `.edg`, `.lnk`):
 //! ```text
 //! ┌─────────┬────────────────────┬─────────────────┬──────┬─────────┬──────┬───────────────────┬───────────┐
 //! │ payload │ crc32c u32 × n     │ payload bytes   │ kind │ version │ 0    │ crc32c u32 of all │ "HOPSIDE1"│
@@ -113,6 +113,8 @@ fn code(kind: FileKind) -> u8 {
         FileKind::Tix => 1,
         FileKind::Idx => 2,
         FileKind::Tok => 3,
+        FileKind::Edg => 5,
+        FileKind::Lnk => 6,
     }
 }
 

@@ -31,6 +31,10 @@ pub enum FileKind {
     Idx,
     /// Filters per page of 2,048 rows.
     Tok,
+    /// Calls by minute.
+    Edg,
+    /// Links by target.
+    Lnk,
 }
 
 /// Rows `[row, row + rows)` of a block whose partition time lies in one 10-minute window.
@@ -93,8 +97,10 @@ pub struct BlockMeta {
     pub created: i64,
 }
 
-/// The block format written by this version.
-pub const FORMAT: u32 = 1;
+/// The block format written by this version. 2: blocks of spans hold edges (`.edg`) and, when there are any, links (`.lnk`).
+pub const FORMAT: u32 = 2;
+/// From this format on, a block of spans without `.lnk` has no links.
+pub(crate) const FORMAT_LINKS: u32 = 2;
 
 impl BlockMeta {
     pub fn overlaps(&self, range: TimeRange) -> bool {

@@ -14,6 +14,7 @@
 //! | `tix` | trace id → rows |
 //! | `tok` | filters per page: key=value, words |
 //! | `logs` | text index of bodies |
+//! | `derived` | calls by minute and links, made of the spans by `trace/` |
 //! | `merge` | runs of rows of several blocks → one block |
 //! | `cache` | opened footers, directories, filters, bounded |
 //! | `prune` | which rows can match, as far as meta, statistics and side files know |
@@ -41,6 +42,8 @@ pub(crate) mod tok;
 
 pub(crate) mod logs;
 
+pub(crate) mod derived;
+
 pub(crate) mod merge;
 
 mod cache;
@@ -59,6 +62,8 @@ pub use meta::{BlockFile, BlockId, BlockMeta, CountCell, FileKind, ServiceRows, 
 use crate::error::Result;
 use crate::objects::ObjectIo;
 use cache::{OPENED, Opened, Serial, What};
+use derived::pages::Pages;
+use hopline_trace::{Edge, LinkRow};
 use logs::search::TextIndex;
 use std::sync::Arc;
 
@@ -104,6 +109,24 @@ impl Block {
             return index;
         }
         self.side(FileKind::Idx, What::Index, TextIndex::open(&self.meta, &self.objects), Opened::Index)
+    }
+
+    /// Calls by minute; `None` when the block has none, or they cannot be read.
+    pub(crate) fn edges(&self) -> Option<Arc<Pages<Edge>>> {
+        if let Some(Opened::Edges(edges)) = OPENED.get(&(self.serial, What::Edges)) {
+            return edges;
+        }
+        self.side(FileKind::Edg, What::Edges, Pages::open(&self.meta, &self.objects), Opened::Edges)
+    }
+
+    /// Links by target; an error when the file cannot be read, for then the rows must be.
+    pub(crate) fn links(&self) -> Result<Option<Arc<Pages<LinkRow>>>> {
+        if let Some(Opened::Links(links)) = OPENED.get(&(self.serial, What::Links)) {
+            return Ok(links);
+        }
+        let links = Pages::open(&self.meta, &self.objects)?.map(Arc::new);
+        OPENED.insert((self.serial, What::Links), Opened::Links(links.clone()));
+        Ok(links)
     }
 
     /// A side file only makes answers faster: without it rows are read.

@@ -88,7 +88,7 @@ impl Shelf {
 }
 
 pub(crate) fn snapshot(blocks: &[Arc<Block>]) -> Snapshot {
-    Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::new(blocks.to_vec()), complete: true }
+    Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::new(blocks.to_vec()), complete: true, live_edges: Default::default() }
 }
 
 /// The rows of blocks, by seq.

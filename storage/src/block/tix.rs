@@ -174,6 +174,30 @@ impl Tix {
         Ok(found)
     }
 
+    /// Which of some traces (their hashes, sorted) may be here, each with its rows; only the groups that could hold one are read.
+    pub(crate) fn holds(&self, wanted: &[u64]) -> Result<Vec<(u64, u64)>> {
+        let mut held: Vec<(u64, u64)> = Vec::new();
+        let mut rest = wanted;
+        for at in 0..self.groups.len() {
+            let later = self.groups.get(at + 1).map_or(rest.len(), |next| rest.partition_point(|hash| *hash < next.0));
+            let (now, after) = rest.split_at(later);
+            rest = after;
+            if now.last().is_none_or(|last| *last < self.groups[at].0) {
+                continue;
+            }
+            self.group(at, &mut |run| {
+                if now.binary_search(&run.hash).is_ok() {
+                    match held.last_mut() {
+                        Some(last) if last.0 == run.hash => last.1 += u64::from(run.rows),
+                        _ => held.push((run.hash, run.rows.into())),
+                    }
+                }
+                true
+            })?;
+        }
+        Ok(held)
+    }
+
     /// Every run, by hash.
     pub(crate) fn all(&self) -> Result<Vec<Run>> {
         let mut runs = Vec::new();

@@ -5,6 +5,7 @@
 
 use super::checked::FileWriter;
 use super::dense::{DenseKey, Splitter, choose};
+use super::derived::links::LinksWriter;
 use super::logs::write::IndexWriter;
 use super::meta::FORMAT;
 use super::order::order;
@@ -45,7 +46,7 @@ pub(crate) struct Target<'a> {
     pub(crate) created: UnixNanos,
 }
 
-/// Writes all files of a block, durable when it returns; nothing refers to them until the catalog does.
+/// Writes all files of a block but its edges (`derived/make.rs`), durable when it returns; nothing refers to them until the catalog does.
 pub fn write_block(
     objects: &Arc<dyn ObjectIo>,
     id: BlockId,
@@ -81,6 +82,7 @@ pub(crate) struct BlockWriter<'a> {
     tix: Option<TixWriter>,
     tok: Option<TokWriter>,
     index: Option<IndexWriter>,
+    links: Option<LinksWriter>,
     totals: Totals,
 }
 
@@ -98,6 +100,7 @@ impl<'a> BlockWriter<'a> {
             tix: (signal != Signal::Metrics).then(TixWriter::default),
             tok: (signal != Signal::Metrics && target.level > 0).then(|| TokWriter::new(signal == Signal::Spans)),
             index: if index { Some(IndexWriter::new()?) } else { None },
+            links: (signal == Signal::Spans).then(LinksWriter::default),
             totals: Totals::default(),
             target,
         })
@@ -146,6 +149,9 @@ impl<'a> BlockWriter<'a> {
             let dense: Vec<(&str, ArrayRef)> = keys.zip(rows.columns()[fixed..].iter().cloned()).collect();
             tok.add(rows, &dense);
         }
+        if let Some(links) = &mut self.links {
+            links.add(rows)?;
+        }
         if let (Some(index), Some(bodies)) = (&mut self.index, rows.column_by_name(column::BODY)) {
             index.add(bodies.as_string::<i32>())?;
         }
@@ -171,6 +177,9 @@ impl<'a> BlockWriter<'a> {
         }
         if let Some(tok) = self.tok {
             files.push(tok.finish(objects, &self.target.name(FileKind::Tok))?);
+        }
+        if let Some(links) = self.links {
+            files.extend(links.finish(objects, &self.target.name(FileKind::Lnk))?);
         }
         match (self.index, index) {
             (_, Some(file)) => files.push(file),

@@ -5,6 +5,7 @@
 //! after it leaves at most a segment that the next start removes.
 
 use super::due::{Limits, due};
+use crate::block::derived;
 use crate::block::write::write_block;
 use crate::catalog::{Catalog, Commit, Sealed};
 use crate::error::{Error, Kind, Result};
@@ -18,7 +19,7 @@ use crate::version::{TableKey, Versions};
 use crate::wal::Stream;
 use crate::wal::segment::Segments;
 use crossbeam_channel::{Receiver, select};
-use hopline_model::{Clock, UnixNanos};
+use hopline_model::{Clock, Signal, UnixNanos};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -125,9 +126,14 @@ impl Flush {
         let Some(sealing) = self.versions.begin_seal(key) else { return Ok(()) };
         let now = self.clock.now();
         let id = self.ids.next(self.catalog.as_ref(), self.epoch)?;
-        let block = write_block(&self.objects, id, key.tenant, key.signal, 0, &sealing.chunks, now)?;
+        let mut block = write_block(&self.objects, id, key.tenant, key.signal, 0, &sealing.chunks, now)?;
         if block.rows != sealing.rows {
             return Err(Error::Internal(format!("block {} holds {} rows of {}: not committed", id.0, block.rows, sealing.rows)));
+        }
+        if key.signal == Signal::Spans {
+            // No block of spans comes or changes its rows meanwhile: this is the one task that seals, and merges move rows only.
+            let edges = derived::make::seal(&self.objects, &block, &sealing.chunks, &self.versions.snapshot(key.tenant))?;
+            block.files.push(edges);
         }
         failpoint::hit("seal.written");
         let sealed: Vec<Sealed> = sealing

@@ -56,6 +56,8 @@ pub fn extension(kind: FileKind) -> &'static str {
         FileKind::Tix => "tix",
         FileKind::Idx => "idx",
         FileKind::Tok => "tok",
+        FileKind::Edg => "edg",
+        FileKind::Lnk => "lnk",
     }
 }
 

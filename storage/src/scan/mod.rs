@@ -5,6 +5,7 @@
 //! | `request` | what is asked: signal, time, predicate, columns, order, limit, cancel |
 //! | `predicate` | the compiled condition on a row |
 //! | `answer` | the questions a snapshot answers: scan, collect, count, histogram, trace_rows, values |
+//! | `derived` | edges and links, stored and live alike |
 //! | `run` | units in time order, filter, keys, rows |
 //! | `part` | rows that are evaluated together: a chunk, a row group |
 //! | `filter` | a predicate made ready to run |
@@ -18,6 +19,7 @@ pub mod request;
 pub mod predicate;
 
 mod answer;
+mod derived;
 mod run;
 
 pub(crate) mod part;
@@ -31,5 +33,6 @@ pub(crate) mod value;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use derived::{EdgeRows, LinkRows, LiveEdges};
 pub use predicate::{Bound, Field, Predicate, Test};
 pub use request::{Cancel, Column, Order, Progress, ScanRequest, ScanStats, fixed_columns};

@@ -184,7 +184,8 @@ pub(crate) fn log_chunks(logs: &mut [Log], size: usize) -> Vec<Chunk> {
 }
 
 pub(crate) fn live(signal: Signal, chunks: Vec<Chunk>) -> Snapshot {
-    let mut snapshot = Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::default(), complete: true };
+    let mut snapshot =
+        Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::default(), complete: true, live_edges: Default::default() };
     snapshot.chunks[usize::from(signal.code()) - 1] = Arc::new(chunks);
     snapshot
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store` | a store in a temporary directory, rows with known ids, what it holds |
 //! | `life` | append, restart, seal, duplicates, close |
+//! | `derived` | edges and links in every state |
 //! | `faults` | each operation fails, power cuts, full disk, clocks |
 //! | `failpoints` | the process dies between two steps |
 //! | `soak` | long runs: truth, memory, a large WAL |
@@ -22,6 +23,7 @@ fn ledger(line: &str) {
     }
 }
 
+mod derived;
 mod failpoints;
 mod faults;
 mod life;

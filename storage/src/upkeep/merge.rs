@@ -7,6 +7,7 @@
 
 use super::ids::BlockIds;
 use super::plan::{Believed, MergePlan, merge};
+use crate::block::derived;
 use crate::block::merge::{Input, merge_blocks};
 use crate::block::write::Target;
 use crate::block::{Block, BlockId, BlockMeta};
@@ -18,7 +19,7 @@ use crate::objects::{ObjectIo, names};
 use crate::snapshot::Snapshot;
 use crate::version::Versions;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use hopline_model::{Clock, TenantId, UnixNanos};
+use hopline_model::{Clock, TenantId, TimeRange, UnixNanos};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -110,7 +111,12 @@ impl Merge {
     }
 
     fn merge(&self, snapshot: &Snapshot, plan: &MergePlan) -> Result<()> {
-        let inputs: Vec<&Arc<Block>> = snapshot.blocks.iter().filter(|block| plan.inputs.contains(&block.meta.id)).collect();
+        let mut inputs: Vec<&Arc<Block>> = snapshot.blocks.iter().filter(|block| plan.inputs.contains(&block.meta.id)).collect();
+        // Blocks whose edges are counted keep to themselves, as do those of older versions.
+        if let Some(first) = inputs.first().map(|block| derived::make::is_counted(&block.meta)) {
+            inputs.retain(|block| derived::make::is_counted(&block.meta) == first);
+        }
+        let removed: Vec<BlockId> = inputs.iter().map(|block| block.meta.id).collect();
         let mut written = Vec::new();
         self.health.merge_bytes.store(self.memory_bytes_max, Ordering::Relaxed);
         let _freed = Freed(&self.health.merge_bytes);
@@ -124,7 +130,7 @@ impl Merge {
             failpoint::hit("merge.written");
             let commit = Commit {
                 add: written.clone(),
-                remove: plan.inputs.clone(),
+                remove: removed.clone(),
                 now: self.believed.stamp(self.clock.now(), self.clock.monotonic_nano()),
                 hashes_since: UnixNanos::MIN,
                 ..Commit::default()
@@ -140,7 +146,7 @@ impl Merge {
             return Err(error);
         }
         failpoint::hit("merge.committed");
-        self.versions.replace(snapshot.tenant, written, &plan.inputs);
+        self.versions.replace(snapshot.tenant, written, &removed);
         self.health.merges.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -151,11 +157,27 @@ impl Merge {
         inputs.sort_by_key(|input| input.rows.window);
         // An L1 block never crosses its window; an L2 block holds many.
         let one_window = |a: &Input, b: &Input| plan.level > 1 || a.rows.window == b.rows.window;
-        for inputs in inputs.chunk_by(one_window) {
+        let parts: Vec<&[Input]> = inputs.chunk_by(one_window).collect();
+        for (at, inputs) in parts.iter().enumerate() {
             let id: BlockId = self.ids.next(self.catalog.as_ref(), self.epoch)?;
             let target =
                 Target { objects: &self.objects, id, tenant: snapshot.tenant, signal: plan.signal, level: plan.level, created: self.clock.now() };
-            written.push(merge_blocks(target, inputs, self.memory_bytes_max, &|| self.going())?);
+            let mut meta = merge_blocks(target, inputs, self.memory_bytes_max, &|| self.going())?;
+            let edges = if blocks.iter().all(|block| derived::make::is_counted(&block.meta)) {
+                // Each minute's edges go to the block of its window, wherever their spans lie; what is left of all, to the first and last.
+                let start = if at == 0 { UnixNanos::MIN } else { UnixNanos(inputs[0].rows.window) };
+                let end = parts.get(at + 1).map_or(UnixNanos::MAX, |next| UnixNanos(next[0].rows.window));
+                let minutes = TimeRange::new(start, end);
+                Some(derived::make::merge(&self.objects, &meta, blocks, minutes, snapshot, &|| self.going()))
+            } else {
+                None
+            };
+            let edges = edges.transpose();
+            if let Ok(Some(file)) = &edges {
+                meta.files.push(file.clone());
+            }
+            written.push(meta);
+            edges?;
         }
         Ok(())
     }

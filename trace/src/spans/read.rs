@@ -54,7 +54,8 @@ impl Trace {
         reader.one()
     }
 
-    /// Every trace of the rows, in the order of its first row. Rows of a trace need not lie together.
+    /// Every trace of the rows, in the order of its first row. Rows of a trace need not lie together; its spans come by seq, so that
+    /// whatever is said of them is the same in whichever order they were read.
     pub fn split(batches: &[RecordBatch]) -> Vec<Self> {
         let mut reader = Reader::default();
         batches.iter().for_each(|rows| reader.batch(rows));
@@ -242,7 +243,13 @@ impl Reader {
             last = Some((*id, group));
             groups[group].1.push(row as u32);
         }
-        groups.into_iter().map(|(trace_id, rows)| Trace { texts: texts.clone(), trace_id, columns: self.columns.take(&rows) }).collect()
+        groups
+            .into_iter()
+            .map(|(trace_id, mut rows)| {
+                rows.sort_by_key(|row| self.columns.seq[*row as usize]);
+                Trace { texts: texts.clone(), trace_id, columns: self.columns.take(&rows) }
+            })
+            .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The verdict in one sentence.
 
-use super::{COUNT_MIN, Excess, Finding, Verdict};
+use super::{COUNT_MIN, Excess, Finding, FirstCause, Verdict};
 use crate::defect::Nano;
 use crate::spans::Trace;
 
@@ -18,14 +18,19 @@ pub(super) fn headline(trace: &Trace, root: usize, verdict: &Verdict) -> String 
         (Finding::Ordinary, Some(usual)) => {
             parts.push(format!("ordinary: {duration}, usually {}, against {}", Nano(usual), requests(verdict.compared_with)));
         }
+        (Finding::Degraded, Some(usual)) => parts.push(format!("answered after {duration}, usually {}", Nano(usual))),
         (Finding::Slow | Finding::SlowAndFailed, Some(usual)) => parts.push(format!("{duration}, usually {}", Nano(usual))),
         _ => {}
     }
     if matches!(verdict.verdict, Finding::Failed | Finding::SlowAndFailed) {
-        parts.push(failure(verdict));
+        let took = format!("failed after {}", Nano(verdict.duration_nano));
+        parts.push(verdict.first_cause.as_ref().map_or(took.clone(), |cause| failure(&format!("{took}, first in"), cause)));
     }
     if let Some(most) = verdict.excess.first() {
         parts.push(format!("{:.0} % of the excess is {}", most.share * 100.0, where_to(most)));
+    }
+    if let (Finding::Slow | Finding::Degraded, Some(cause)) = (verdict.verdict, &verdict.first_cause) {
+        parts.push(failure("but a call inside failed:", cause));
     }
     if let Some(seen) = &verdict.first_seen {
         parts.push(format!("first seen with {} {}", seen.service, seen.version));
@@ -43,12 +48,9 @@ fn requests(count: u64) -> String {
     if count == 1 { "1 request".into() } else { format!("{count} requests") }
 }
 
-fn failure(verdict: &Verdict) -> String {
-    let Some(cause) = &verdict.first_cause else {
-        return format!("failed after {}", Nano(verdict.duration_nano));
-    };
+fn failure(what: &str, cause: &FirstCause) -> String {
     let hop = cause.hop.map(|hop| format!(" (hop {hop})")).unwrap_or_default();
-    let mut text = format!("failed after {}, first in {} {}{hop}", Nano(verdict.duration_nano), cause.service_name, cause.name);
+    let mut text = format!("{what} {} {}{hop}", cause.service_name, cause.name);
     let message: String = cause.message.chars().take(MESSAGE_CHARS_MAX).collect();
     match (&cause.exception_type, message.is_empty()) {
         (Some(kind), false) => text.push_str(&format!(": {kind}: {message}")),

@@ -211,6 +211,67 @@ fn too_few_to_compare() {
     assert_eq!(judged.verdict, Finding::Failed);
 }
 
+/// A fault that came and went, or still goes on, is not usual to the next request it meets, for as long as it is in less than half of the time.
+#[test]
+fn a_fault_does_not_become_usual() {
+    let mut purchases = ordinary(3_600);
+    let slow = |at: f64| Purchase { at, gateway: 50.0, payment: 100.0, bank: 4_000.0, version: "1.4.1", failed: false, without_bank: false };
+    for purchase in &mut purchases {
+        // 25 minutes of the hour.
+        if (1_200_000.0..2_700_000.0).contains(&purchase.at) && purchase.at as u64 % 2_000 == 0 {
+            *purchase = slow(purchase.at);
+        }
+    }
+    let rows = learn(&purchases);
+    let judged = judge(&slow(LATER), &rows);
+    assert_eq!(judged.verdict, Finding::Slow, "{}", judged.headline);
+    assert!(judged.usual_nano.unwrap() < 500_000_000 && judged.alike > Some(700), "{judged:#?}");
+    // And so with failures: the usual share of them is that of calm times.
+    let failing = |at: f64| Purchase { at, gateway: 20.0, payment: 30.0, bank: 0.0, version: "1.4.1", failed: true, without_bank: true };
+    for purchase in purchases.iter_mut().filter(|purchase| purchase.bank == 4_000.0) {
+        *purchase = failing(purchase.at);
+    }
+    let judged = judge(&Purchase::usual(&mut Dice(3), LATER), &learn(&purchases));
+    assert_eq!((judged.verdict, judged.missing_hops.len()), (Finding::Ordinary, 0));
+}
+
+/// A call that fails inside a request that comes out well is told when it usually does not fail, and not when it was tried again.
+#[test]
+fn failed_inside() {
+    let with = |at: f64, errors: [bool; 2]| {
+        let call = |id: u64, from: f64, failed: bool| {
+            let call = sample(id, 1, "gateway", "GET", "client", at + from, 30.0);
+            let work = sample(id + 1, id, "offers", "GET /offers", "server", at + from + 5.0, 20.0);
+            if failed { [call.error(""), work.error("no model")] } else { [call, work] }
+        };
+        let mut samples = vec![sample(1, 0, "gateway", "GET /home", "server", at, 100.0)];
+        samples.extend(call(2, 10.0, errors[0]));
+        if errors[0] && !errors[1] {
+            samples.extend(call(4, 50.0, false));
+        }
+        samples
+    };
+    let learn = |failed_every: usize| {
+        let mut edges = Edges::new();
+        for number in 0..200 {
+            let trace = trace(&with(number as f64 * 1000.0, [number % failed_every == 1, true]));
+            edges.add(&trace, &analyse(&trace));
+        }
+        edges.into_rows()
+    };
+    let judge = |samples: &[Sample], rows: &[Edge]| {
+        let trace = trace(samples);
+        let analysis = analyse(&trace);
+        verdict(&trace, &analysis, &Usual::for_trace(rows, &trace, &analysis))
+    };
+    let judged = judge(&with(LATER, [true, true]), &learn(1_000));
+    assert_eq!(judged.verdict, Finding::Degraded, "{judged:#?}");
+    assert_eq!(judged.first_cause.as_ref().map(|cause| (cause.service_name.as_str(), cause.hop)), Some(("offers", Some(1))));
+    assert_eq!(judged.headline, "answered after 100 ms, usually 100 ms; but a call inside failed: offers GET /offers (hop 1): no model");
+    assert_eq!(judge(&with(LATER, [true, false]), &learn(1_000)).verdict, Finding::Ordinary);
+    assert_eq!(judge(&with(LATER, [true, true]), &learn(4)).verdict, Finding::Ordinary);
+}
+
 /// Of new ordinary requests at least 98 % are called ordinary, whether learned from few or many, narrow or wide.
 #[test]
 fn ordinary_is_called_ordinary() {

@@ -5,7 +5,7 @@ use crate::edges::{Edge, EdgeKey, Node};
 use crate::histogram::Histogram;
 use crate::spans::{Status, Trace};
 use hopline_model::UnixNanos;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Counts and durations of many calls.
@@ -26,6 +26,14 @@ impl Usually {
         self.first_calls += edge.counts.first_calls;
         self.total.merge(&edge.counts.total);
         self.own.merge(&edge.counts.own);
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.errors += other.errors;
+        self.first_calls += other.first_calls;
+        self.total.merge(&other.total);
+        self.own.merge(&other.own);
     }
 
     pub fn error_share(&self) -> f64 {
@@ -64,8 +72,11 @@ impl Usual {
         usual
     }
 
+    /// `rows`: of many traces, without the one that is judged.
+    ///
     /// Learns from what was before: before the trace, and before the first version change among the services it touches, as far as that
-    /// leaves [`super::COUNT_MIN`] requests like it to compare with. Otherwise a fault that is in every row would be usual.
+    /// leaves [`super::COUNT_MIN`] requests like it to compare with. Otherwise a fault that is in every row would be usual. Of that, only
+    /// from calm times ([`Calm`]): a fault of an hour must not be usual to the next one.
     pub fn for_trace(rows: &[Edge], trace: &Trace, analysis: &Analysis) -> Self {
         let mut usual = Self::default();
         rows.iter().for_each(|row| usual.add_versions(row));
@@ -73,19 +84,24 @@ impl Usual {
             return Self::learn(rows);
         };
         let (node, operation) = super::operation_of(trace, root.span as usize);
-        let is_like = |key: &EdgeKey| key.callee == node && key.operation == operation && key.caller.name.is_empty();
+        let of_operation = |key: &EdgeKey| key.callee == node && key.operation == operation;
+        // A request from outside; a part of a trace that is judged alone is called by others.
+        let from_outside = rows.iter().any(|row| of_operation(&row.key) && row.key.caller.name.is_empty());
+        let is_like = &|key: &EdgeKey| of_operation(key) && (key.caller.name.is_empty() || !from_outside);
         let until = UnixNanos(trace.start(root.span as usize).0);
         let mut cuts = usual.changes(trace);
         cuts.retain(|cut| *cut < until);
         cuts.push(until);
         cuts.sort_unstable();
-        let enough = |cut: &UnixNanos| {
-            // A row counts a whole minute: only minutes that were over.
-            let before = rows.iter().filter(|row| row.key.minute.saturating_add(MINUTE) <= *cut && is_like(&row.key));
-            before.map(|row| row.counts.count).sum::<u64>() >= super::COUNT_MIN
-        };
+        // A row counts a whole minute: only minutes that were over.
+        let before = |row: &Edge, cut: UnixNanos| row.key.minute.saturating_add(MINUTE) <= cut;
+        let like = |cut: UnixNanos| rows.iter().filter(move |row| before(row, cut) && is_like(&row.key));
+        let enough = |cut: &UnixNanos| like(*cut).map(|row| row.counts.count).sum::<u64>() >= super::COUNT_MIN;
         match cuts.into_iter().find(enough) {
-            Some(cut) => rows.iter().filter(|row| row.key.minute.saturating_add(MINUTE) <= cut).for_each(|row| usual.add_baseline(row)),
+            Some(cut) => {
+                let calm = Calm::of(like(cut));
+                rows.iter().filter(|row| before(row, cut) && calm.holds(row.key.minute)).for_each(|row| usual.add_baseline(row));
+            }
             None => rows.iter().for_each(|row| usual.add_baseline(row)),
         }
         usual
@@ -149,3 +165,58 @@ impl Usual {
 }
 
 const MINUTE: i64 = hopline_model::time::NANOS_PER_MINUTE;
+
+/// The minutes that are not far worse than most.
+///
+/// Minutes are taken together until they hold enough requests to tell; a group is left out when its 90th percentile is over twice that of
+/// the group in the middle, or when it fails that much more often. So up to half of the time may be bad without becoming usual.
+#[derive(Debug, Default)]
+struct Calm {
+    bad: HashSet<UnixNanos>,
+}
+
+/// Requests that tell a 90th percentile.
+const GROUP_COUNT_MIN: u64 = 30;
+/// With fewer groups there is no middle.
+const GROUPS_MIN: usize = 3;
+const WORSE_TIMES: u64 = 2;
+const WORSE_NANO: u64 = super::EXCESS_MIN_NANO as u64;
+/// Failures of a hundred requests more than in the middle group.
+const WORSE_ERRORS_PERCENT: u64 = 5;
+
+impl Calm {
+    fn of<'a>(like: impl Iterator<Item = &'a Edge>) -> Self {
+        let mut minutes: BTreeMap<UnixNanos, Usually> = BTreeMap::new();
+        like.for_each(|row| minutes.entry(row.key.minute).or_default().add(row));
+        let mut groups: Vec<(Vec<UnixNanos>, Usually)> = Vec::new();
+        for (minute, usually) in minutes {
+            match groups.last_mut().filter(|(_, group)| group.count < GROUP_COUNT_MIN) {
+                Some((minutes, group)) => {
+                    minutes.push(minute);
+                    group.merge(&usually);
+                }
+                None => groups.push((vec![minute], usually)),
+            }
+        }
+        if groups.len() < GROUPS_MIN {
+            return Self::default();
+        }
+        let slow = |group: &Usually| group.total.quantile(0.9).unwrap_or(0);
+        let errors_percent = |group: &Usually| group.errors * 100 / group.count.max(1);
+        let middle = |of: &dyn Fn(&Usually) -> u64| {
+            let mut all: Vec<u64> = groups.iter().map(|(_, group)| of(group)).collect();
+            all.sort_unstable();
+            all[(all.len() - 1) / 2]
+        };
+        let (usual_slow, usual_errors) = (middle(&slow), middle(&errors_percent));
+        let is_bad = |group: &Usually| {
+            slow(group) > usual_slow.saturating_mul(WORSE_TIMES).max(usual_slow.saturating_add(WORSE_NANO))
+                || errors_percent(group) > (usual_errors * WORSE_TIMES).max(usual_errors + WORSE_ERRORS_PERCENT)
+        };
+        Self { bad: groups.iter().filter(|(_, group)| is_bad(group)).flat_map(|(minutes, _)| minutes).copied().collect() }
+    }
+
+    fn holds(&self, minute: UnixNanos) -> bool {
+        !self.bad.contains(&minute)
+    }
+}

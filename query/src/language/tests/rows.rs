@@ -15,7 +15,7 @@ fn snapshot(signal: Signal, rows: RecordBatch) -> Snapshot {
     let chunk = Chunk { rows, time_min: UnixNanos(0), time_max: UnixNanos(i64::MAX), received: UnixNanos(0) };
     let mut chunks = [Arc::default(), Arc::default(), Arc::default()];
     chunks[usize::from(signal.code()) - 1] = Arc::new(vec![chunk]);
-    Snapshot { tenant: TenantId(1), chunks, blocks: Arc::default(), complete: true }
+    Snapshot { tenant: TenantId(1), chunks, blocks: Arc::default(), complete: true, live_edges: Default::default() }
 }
 
 /// Which rows hold, by the text of a column.

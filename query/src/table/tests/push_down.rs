@@ -156,7 +156,8 @@ fn condition(signal: Signal) -> impl Strategy<Value = String> {
 }
 
 fn snapshot(signal: Signal, chunks: Vec<Chunk>) -> Arc<Snapshot> {
-    let mut snapshot = Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::default(), complete: true };
+    let mut snapshot =
+        Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::default(), complete: true, live_edges: Default::default() };
     snapshot.chunks[usize::from(signal.code()) - 1] = Arc::new(chunks);
     Arc::new(snapshot)
 }

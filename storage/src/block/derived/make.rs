@@ -1,0 +1,216 @@
+//! The `edges` of a block: written when it is sealed, added up when blocks are merged.
+
+use super::edges::{New, added, key};
+use super::pages::{Pages, PagesWriter};
+use crate::block::meta::FORMAT;
+use crate::block::write::Target;
+use crate::block::{Block, BlockFile, BlockMeta, FileKind, WindowRows};
+use crate::error::Result;
+use crate::objects::{ObjectIo, names};
+use crate::scan::Cancel;
+use crate::snapshot::{Chunk, Snapshot};
+use hopline_model::{Signal, TimeRange};
+use hopline_trace::{Edge, Edges};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+/// Whether a block's spans are in the sum of edges.
+pub(crate) fn is_counted(meta: &BlockMeta) -> bool {
+    meta.files.iter().any(|file| file.kind == FileKind::Edg)
+}
+
+impl Snapshot {
+    /// Only these blocks of spans, and nothing that is live.
+    pub(crate) fn only_blocks(&self, keep: impl Fn(&Block) -> bool) -> Self {
+        let blocks = self.blocks(Signal::Spans).filter(|block| keep(block)).cloned().collect();
+        Self { chunks: Default::default(), blocks: Arc::new(blocks), ..self.clone() }
+    }
+}
+
+/// Writes the edges of a block that was just made of `chunks`. `snapshot`: every block before it.
+pub(crate) fn seal(objects: &Arc<dyn ObjectIo>, meta: &BlockMeta, chunks: &[Chunk], snapshot: &Snapshot) -> Result<BlockFile> {
+    let mut spans = snapshot.only_blocks(|_| false);
+    spans.chunks[usize::from(Signal::Spans.code()) - 1] = Arc::new(chunks.to_vec());
+    let counted = snapshot.only_blocks(|block| is_counted(&block.meta));
+    write(objects.as_ref(), meta, edges_of(&spans, &counted)?)
+}
+
+/// The edges of a block whose own file is lost: what its spans add to those of all others. That is what it held, but for traces that lie
+/// in other blocks too and went on after it was sealed.
+fn again(block: &Arc<Block>, snapshot: &Snapshot) -> Result<Edges> {
+    let spans = snapshot.only_blocks(|other| other.meta.id == block.meta.id);
+    let counted = snapshot.only_blocks(|other| other.meta.id != block.meta.id && is_counted(&other.meta));
+    edges_of(&spans, &counted)
+}
+
+fn edges_of(spans: &Snapshot, counted: &Snapshot) -> Result<Edges> {
+    let mut edges = Edges::new();
+    let new = New { spans, range: TimeRange::ALL, rows_max: None };
+    added(&new, counted, &Cancel::default(), &mut |part| {
+        edges.merge(part);
+        Ok(())
+    })?;
+    Ok(edges)
+}
+
+/// Pages that may hold rows of these minutes.
+fn pages_of(pages: &Pages<Edge>, minutes: TimeRange) -> std::ops::Range<usize> {
+    pages.between(key(minutes.start), key(minutes.end))
+}
+
+fn write(objects: &dyn ObjectIo, meta: &BlockMeta, edges: Edges) -> Result<BlockFile> {
+    let mut writer = create(objects, meta)?;
+    edges.into_rows().iter().try_for_each(|row| writer.push(row))?;
+    writer.finish()
+}
+
+fn create(objects: &dyn ObjectIo, meta: &BlockMeta) -> Result<PagesWriter<Edge>> {
+    PagesWriter::create(objects, &names::block_file(meta.tenant, meta.signal, meta.id, FileKind::Edg))
+}
+
+/// Writes the sum of the edges of `inputs` in `[from, to)` beside a block that was made of them.
+pub(crate) fn merge(
+    objects: &Arc<dyn ObjectIo>,
+    meta: &BlockMeta,
+    inputs: &[&Arc<Block>],
+    minutes: TimeRange,
+    snapshot: &Snapshot,
+    check: &dyn Fn() -> Result<()>,
+) -> Result<BlockFile> {
+    let mut runs: Vec<Run> = Vec::new();
+    for block in inputs {
+        // Read once before it is trusted: half a file must not go over.
+        match whole(block) {
+            Some(pages) => runs.push(Run::new(pages, minutes)?),
+            None => {
+                let rows = again(block, snapshot)?.into_rows();
+                runs.push(Run { pages: None, range: 0..0, minutes, rows: rows.into_iter().filter(|row| holds(minutes, row)).collect() });
+            }
+        }
+        check()?;
+    }
+    let mut writer = create(objects.as_ref(), meta)?;
+    each_sum(runs, &mut |row| writer.push(&row))?;
+    writer.finish()
+}
+
+/// What stays of a block whose spans go: a block without rows that holds its edges, named `id`. `None`: it has none, or they cannot be read.
+pub(crate) fn without_rows(target: Target<'_>, block: &Arc<Block>) -> Result<Option<BlockMeta>> {
+    let Some(pages) = whole(block).filter(|pages| pages.len() > 0) else { return Ok(None) };
+    let mut meta = emptied(&block.meta, &target);
+    let mut writer = create(target.objects.as_ref(), &meta)?;
+    each_sum(vec![Run::new(pages, TimeRange::ALL)?], &mut |row| writer.push(&row))?;
+    meta.files = vec![writer.finish()?];
+    Ok(Some(meta))
+}
+
+fn emptied(meta: &BlockMeta, target: &Target<'_>) -> BlockMeta {
+    let newest = meta.windows.iter().max_by_key(|rows| rows.window).map(|rows| WindowRows { row: 0, rows: 0, ..*rows });
+    BlockMeta {
+        id: target.id,
+        level: target.level,
+        format: FORMAT,
+        rows: 0,
+        files: Vec::new(),
+        // Its age.
+        windows: newest.into_iter().collect(),
+        services: Vec::new(),
+        dense: Vec::new(),
+        counts: Vec::new(),
+        created: target.created.0,
+        ..meta.clone()
+    }
+}
+
+/// A block's edges, when every page of them can be read.
+fn whole(block: &Arc<Block>) -> Option<Arc<Pages<Edge>>> {
+    block.edges().filter(|pages| pages.is_sound(0..pages.len()))
+}
+
+fn holds(minutes: TimeRange, row: &Edge) -> bool {
+    minutes.contains(row.key.minute)
+}
+
+/// Rows of one file in order, a page at a time.
+struct Run {
+    pages: Option<Arc<Pages<Edge>>>,
+    range: std::ops::Range<usize>,
+    minutes: TimeRange,
+    rows: VecDeque<Edge>,
+}
+
+impl Run {
+    fn new(pages: Arc<Pages<Edge>>, minutes: TimeRange) -> Result<Self> {
+        let range = pages_of(&pages, minutes);
+        let mut run = Self { pages: Some(pages), range, minutes, rows: VecDeque::new() };
+        run.fill()?;
+        Ok(run)
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        while self.rows.is_empty() {
+            let (Some(pages), Some(at)) = (&self.pages, self.range.next()) else { return Ok(()) };
+            self.rows.extend(pages.page(at)?.into_iter().filter(|row| holds(self.minutes, row)));
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Edge>> {
+        let row = self.rows.pop_front();
+        self.fill()?;
+        Ok(row)
+    }
+}
+
+/// The smallest next row of a run comes first.
+struct Head {
+    row: Edge,
+    run: usize,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.row.key.cmp(&self.row.key).then(other.run.cmp(&self.run))
+    }
+}
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Head {}
+
+/// Calls `each` with the sums of rows of one key, in order; what adds up to nothing is left out.
+fn each_sum(mut runs: Vec<Run>, each: &mut dyn FnMut(Edge) -> Result<()>) -> Result<()> {
+    let mut heads = BinaryHeap::new();
+    for (run, rows) in runs.iter_mut().enumerate() {
+        heads.extend(rows.next()?.map(|row| Head { row, run }));
+    }
+    let mut sum: Option<Edge> = None;
+    while let Some(Head { row, run }) = heads.pop() {
+        heads.extend(runs[run].next()?.map(|row| Head { row, run }));
+        match &mut sum {
+            Some(sum) if sum.key == row.key => sum.counts.merge(&row.counts),
+            _ => {
+                if let Some(done) = sum.replace(row).filter(|done| !done.counts.is_empty()) {
+                    each(done)?;
+                }
+            }
+        }
+    }
+    sum.filter(|sum| !sum.counts.is_empty()).map_or(Ok(()), each)
+}
+
+/// Adds a block's edges of some minutes to `into`.
+pub(crate) fn sum(pages: &Pages<Edge>, minutes: TimeRange, into: &mut Edges) -> Result<()> {
+    for at in pages_of(pages, minutes) {
+        pages.page(at)?.into_iter().filter(|row| holds(minutes, row)).for_each(|row| into.put(row.key, row.counts));
+    }
+    Ok(())
+}

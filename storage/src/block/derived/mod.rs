@@ -1,0 +1,22 @@
+//! What is derived from the spans of a block by `trace/` and kept beside them: `edges` and `links`.
+//!
+//! A file here is no cache: answers are made of it. [`edges`](edges) says what the rule is under which the edges of all blocks add up to
+//! those of all traces, whichever blocks their spans lie in and in whatever order they came; links are a span's own and need no rule.
+//!
+//! | file | what |
+//! |---|---|
+//! | `pages` | rows by key, in pages that are found without reading the others |
+//! | `edges` | calls by minute: rows ⇄ bytes; what new spans add to those that are counted |
+//! | `links` | target of a link → the span that links: rows ⇄ bytes |
+//! | `make` | written at seal, added up at merge |
+
+pub(crate) mod pages;
+
+pub(crate) mod edges;
+
+pub(crate) mod links;
+
+pub(crate) mod make;
+
+#[cfg(test)]
+mod tests;
