@@ -9,6 +9,8 @@
 //! | `roundtrip` | random messages with every field and value type, read back as OTLP |
 //! | `overload` | ten times the load in 1 GiB; a quiet token beside a noisy one |
 //! | `crash` | kill -9, failing disks, clocks: acknowledged = found, once |
+//! | `upkeep` | backup, restore, deletion, retention and sizes by command and API |
+//! | `duckdb` | DuckDB reads every Parquet file of a store and counts what SQL counts |
 //! | `follow` | one request followed by API and commands; verdicts on the demo shop |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
@@ -23,6 +25,7 @@
 mod captures;
 mod crash;
 mod deploy;
+mod duckdb;
 mod follow;
 mod harness;
 mod overload;
@@ -32,3 +35,4 @@ mod scenarios;
 mod sdk;
 mod serve;
 mod tidy;
+mod upkeep;

@@ -9,7 +9,7 @@
 //! | `json` `wire` | how rows look to a client |
 //! | `format` | record batches as JSON, NDJSON, CSV, Arrow, Parquet |
 //! | `otlp` | rows back to OTLP protobuf |
-//! | `traces` `tree` `follow` `related` `errors` `spans` `logs` `services` `map` `status` `tail` `complete` `sql` | the endpoints |
+//! | `traces` `tree` `follow` `related` `errors` `spans` `logs` `services` `map` `status` `operate` `tail` `complete` `sql` | the endpoints |
 //! | `openapi` | the document and its page |
 //! | `counters` | what `/metrics` says of questions |
 
@@ -34,6 +34,7 @@ mod errors;
 mod follow;
 mod logs;
 mod map;
+mod operate;
 mod related;
 mod services;
 mod spans;

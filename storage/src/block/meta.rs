@@ -31,6 +31,8 @@ pub enum FileKind {
     Idx,
     /// Filters per page of 2,048 rows.
     Tok,
+    /// Trace ids of a day → blocks: no block's own file, but a side file like theirs.
+    Day,
 }
 
 /// Rows `[row, row + rows)` of a block whose partition time lies in one 10-minute window.

@@ -15,6 +15,8 @@
 //! | `tok` | filters per page: key=value, words |
 //! | `logs` | text index of bodies |
 //! | `merge` | runs of rows of several blocks → one block |
+//! | `rewrite` | a block anew, without some of its rows |
+//! | `day` | trace ids of a day → its blocks |
 //! | `cache` | opened footers, directories, filters, bounded |
 //! | `prune` | which rows can match, as far as meta, statistics and side files know |
 //! | `part` | a row group as the scan reads it: columns by page, when asked |
@@ -43,6 +45,10 @@ pub(crate) mod logs;
 
 pub(crate) mod merge;
 
+pub(crate) mod rewrite;
+
+pub(crate) mod day;
+
 mod cache;
 
 mod prune;
@@ -60,6 +66,7 @@ use crate::error::Result;
 use crate::objects::ObjectIo;
 use cache::{OPENED, Opened, Serial, What};
 use logs::search::TextIndex;
+use parking_lot::RwLock;
 use std::sync::Arc;
 
 /// A block that can be read: its meta and where its files are.
@@ -68,11 +75,13 @@ pub struct Block {
     pub meta: BlockMeta,
     pub objects: Arc<dyn ObjectIo>,
     serial: Serial,
+    /// Finds traces in it together with the other blocks of its day; set by upkeep.
+    day: RwLock<Option<(Arc<day::DayIndex>, u32)>>,
 }
 
 impl Block {
     pub fn new(meta: BlockMeta, objects: Arc<dyn ObjectIo>) -> Self {
-        Self { meta, objects, serial: Serial::next() }
+        Self { meta, objects, serial: Serial::next(), day: RwLock::default() }
     }
 
     /// The Parquet file, footer read.

@@ -5,8 +5,11 @@
 //!
 //! Memory: rows go from the inputs' row groups to the output's, never a whole window (`block/merge.rs`).
 
+use super::days::Days;
 use super::ids::BlockIds;
 use super::plan::{Believed, MergePlan, merge};
+use super::retention::Retention;
+use super::rewrite::{Delete, Deleted};
 use crate::block::merge::{Input, merge_blocks};
 use crate::block::write::Target;
 use crate::block::{Block, BlockId, BlockMeta};
@@ -14,11 +17,13 @@ use crate::catalog::{Catalog, Commit};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::health::Health;
-use crate::objects::{ObjectIo, names};
+use crate::objects::{FileIo, ObjectIo, names};
 use crate::snapshot::Snapshot;
 use crate::version::Versions;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hopline_model::{Clock, TenantId, UnixNanos};
+use parking_lot::Mutex;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -31,6 +36,8 @@ pub(crate) enum Command {
     Settle(oneshot::Sender<Result<()>>),
     /// "Write this block anew from its rows: its side files are damaged." `done`: bounded(1).
     Rebuild { tenant: TenantId, block: BlockId, done: Sender<Result<Rebuilt>> },
+    /// "Delete these rows from every block."
+    Delete { tenant: TenantId, delete: Delete, done: oneshot::Sender<Result<Deleted>> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +60,12 @@ pub(crate) struct Merge {
     pub(crate) delay_nano: i64,
     pub(crate) input_bytes_max: u64,
     pub(crate) memory_bytes_max: u64,
+    /// What is kept of old days.
+    pub(crate) retention: Arc<Retention>,
+    /// For the indexes of days.
+    pub(crate) files: Arc<dyn FileIo>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) days: Mutex<Days>,
 }
 
 const TICK: Duration = Duration::from_secs(5);
@@ -63,14 +76,21 @@ impl Merge {
     /// Runs until the sender of `commands` is gone.
     pub(crate) fn run(self, commands: &Receiver<Command>) {
         let mut not_before = Instant::now();
+        self.load_days();
         loop {
             match commands.recv_timeout(TICK) {
                 Ok(Command::Settle(done)) => {
-                    let _ = done.send(self.merge_all(0));
+                    let merged = self.merge_all(0);
+                    self.tend_days();
+                    let _ = done.send(merged);
                     continue;
                 }
                 Ok(Command::Rebuild { tenant, block, done }) => {
                     let _ = done.send(self.rebuild(tenant, block));
+                    continue;
+                }
+                Ok(Command::Delete { tenant, delete, done }) => {
+                    let _ = done.send(self.delete(tenant, &delete));
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -82,6 +102,11 @@ impl Merge {
                 self.health.note(format!("blocks could not be merged and stay as they are: {error}"));
                 not_before = Instant::now() + RETRY_AFTER;
             }
+            if let Err(error) = self.reduce() {
+                self.health.note(format!("what is to be kept of old days could not be written, they stay whole for now: {error}"));
+                not_before = Instant::now() + RETRY_AFTER;
+            }
+            self.tend_days();
         }
     }
 
@@ -158,10 +183,6 @@ impl Merge {
             written.push(merge_blocks(target, inputs, self.memory_bytes_max, &|| self.going())?);
         }
         Ok(())
-    }
-
-    fn going(&self) -> Result<()> {
-        if self.health.is_stopping() { Err(Error::Closed("storage is shutting down".into())) } else { Ok(()) }
     }
 }
 
