@@ -113,7 +113,9 @@ fn deletion_by_command() {
 #[test]
 fn retention_by_command() {
     let rules = r#"[{tenant="brief",dataset="logs",hours=3}]"#;
-    let server = Server::with(&[], &[("HOPLINE_STORAGE__RETENTION", rules), ("HOPLINE_STORAGE__DELETE_GRACE_MS", "0")]);
+    // Blocks of two windows stay two, also past midnight.
+    let apart = ("HOPLINE_STORAGE__MERGE_INPUT_BYTES_MAX", "1");
+    let server = Server::with(&[], &[("HOPLINE_STORAGE__RETENTION", rules), ("HOPLINE_STORAGE__DELETE_GRACE_MS", "0"), apart]);
     let send = |tenant: &str, hours| server.exporter().tenant(tenant).send(&logs("shop", hours, 10), Encoding::ALL[0]);
     for tenant in ["brief", "default"] {
         send(tenant, 6);

@@ -55,7 +55,8 @@ impl Manifest {
     pub(super) fn decode(text: &str, path: &Path) -> Result<Self> {
         let damaged = |detail: &str| Error::corrupt(path.display().to_string(), format!("{detail}; take another backup"));
         let (body, seal) = text.split_once('\n').ok_or_else(|| damaged("it is cut"))?;
-        let seal: Seal = serde_json::from_str(seal.trim_end()).map_err(|_| damaged("its last line is not a checksum"))?;
+        let seal = seal.strip_suffix('\n').ok_or_else(|| damaged("it is cut"))?;
+        let seal: Seal = serde_json::from_str(seal).map_err(|_| damaged("its last line is not a checksum"))?;
         if seal.crc32c != crc32c::crc32c(body.as_bytes()) {
             return Err(damaged("its checksum does not hold"));
         }

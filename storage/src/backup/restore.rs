@@ -45,6 +45,9 @@ pub fn restore(options: &RestoreOptions, progress: &mut dyn FnMut(Progress)) -> 
     if !mark.exists() && !listed.is_empty() {
         return Err(Error::Invalid(format!("{} is not empty: name another --data-dir, or move what is there away", data_dir.display())));
     }
+    if mark.exists() {
+        clear(data_dir)?;
+    }
     // From here on a start is refused, until all of it is there.
     std::fs::write(&mark, from.display().to_string()).map_err(Error::io("write", &mark))?;
     sync_dirs([data_dir.as_path()].into_iter(), data_dir)?;
@@ -79,6 +82,18 @@ pub fn restore(options: &RestoreOptions, progress: &mut dyn FnMut(Progress)) -> 
         files: manifest.files.len() as u64,
         bytes: manifest.files.iter().map(|file| file.bytes).sum(),
     })
+}
+
+/// What a restore that was cut short left: perhaps of another backup, whose log must not be replayed beside this one's.
+fn clear(data_dir: &Path) -> Result<()> {
+    for name in [names::WAL_DIR, names::BLOCKS_DIR, names::DAYS_DIR, names::TMP_DIR] {
+        let path = data_dir.join(name);
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+            _ => {}
+        }
+    }
+    ["", "-wal", "-shm", "-journal"].iter().try_for_each(|end| remove(&data_dir.join(format!("{}{end}", names::CATALOG))))
 }
 
 /// Every file of the backup is what was written.

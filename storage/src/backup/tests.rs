@@ -186,7 +186,8 @@ async fn refusals() {
     // A restore that was cut short is no store, and is finished by another.
     std::fs::create_dir_all(&target).unwrap();
     std::fs::write(target.join("RESTORING"), "").unwrap();
-    std::fs::write(target.join("rest"), "").unwrap();
+    std::fs::create_dir_all(target.join("wal")).unwrap();
+    std::fs::copy(&files(&copy.join("1/wal"))[0], target.join("wal/00000000000000000099.wal")).unwrap();
     let clock = hopline_model::SystemClock::new();
     let refused = Storage::open(config(&target), clock, Arc::new(crate::objects::OsFiles)).unwrap_err().to_string();
     assert!(refused.contains("was cut short"), "{refused}");

@@ -113,7 +113,7 @@ fn code(kind: FileKind) -> u8 {
         FileKind::Tix => 1,
         FileKind::Idx => 2,
         FileKind::Tok => 3,
-        FileKind::Day => 4,
+        FileKind::Day => 6,
     }
 }
 

@@ -68,7 +68,7 @@ impl Merge {
         let snapshot = self.versions.snapshot(tenant);
         for block in snapshot.blocks(delete.signal).filter(|block| block.meta.overlaps(delete.range)) {
             self.going()?;
-            let gone = matching(block, &delete.request())?;
+            let gone = matching(&snapshot, block, &delete.request())?;
             if gone.is_empty() {
                 continue;
             }
@@ -100,7 +100,7 @@ impl Merge {
                 let wanted = self.worth_keeping(&snapshot, signal, all)?;
                 for block in day_blocks {
                     self.going()?;
-                    let kept = matching(block, &ScanRequest { predicate: wanted.clone(), ..everything(signal) })?;
+                    let kept = matching(&snapshot, block, &ScanRequest { predicate: wanted.clone(), ..everything(signal) })?;
                     let removed = block.meta.rows - kept.len() as u64;
                     if self.replace(tenant, block, kept.len() as u64, KEPT, &|seq| kept.binary_search(&seq).is_ok())? {
                         self.health.expired_rows.fetch_add(removed, Ordering::Relaxed);
@@ -177,8 +177,8 @@ fn everything(signal: Signal) -> ScanRequest {
 }
 
 /// The seqs of a block's rows that match, ascending.
-fn matching(block: &Arc<Block>, request: &ScanRequest) -> Result<Vec<u64>> {
-    let alone = Snapshot { tenant: block.meta.tenant, chunks: Default::default(), blocks: Arc::new(vec![block.clone()]), complete: true };
+fn matching(snapshot: &Snapshot, block: &Arc<Block>, request: &ScanRequest) -> Result<Vec<u64>> {
+    let alone = Snapshot { chunks: Default::default(), blocks: Arc::new(vec![block.clone()]), ..snapshot.clone() };
     let mut seqs = Vec::new();
     scan(&alone, request, &mut |batch| seqs.extend_from_slice(batch.column(0).as_primitive::<UInt64Type>().values()))?;
     seqs.sort_unstable();
