@@ -17,26 +17,25 @@ use super::json::Object;
 use super::reply::{self, Format, body, json};
 use crate::error::Result;
 use crate::plan::columns::Texts;
-use crate::plan::one::{self, One};
+use crate::plan::one::{self, Attached, One};
 use crate::plan::summary;
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringBuilder};
 use arrow::datatypes::{Int32Type, Int64Type, Schema};
 use arrow::ipc::writer::StreamWriter;
 use axum::response::Response;
-use hopline_model::schema::column;
-use hopline_model::{Signal, TraceId, UnixNanos, attributes};
+use hopline_model::{TraceId, UnixNanos, attributes};
 use hopline_storage::Snapshot;
-use hopline_storage::scan::{Cancel, Column};
+use hopline_storage::scan::Cancel;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// A trace whose newest span ended this recently may still be running.
 const QUIET_NANO: i64 = 30_000_000_000;
 
 pub(crate) fn reply(snapshot: &Snapshot, id: TraceId, now: UnixNanos, format: Format, cancel: &Cancel) -> Result<Response> {
-    let mut one = one::read(snapshot, id, cancel)?;
+    let (mut one, attached) = one::read_counting(snapshot, id, cancel)?;
     one.analysis.tree.infer_in_progress(now, QUIET_NANO);
-    let attached = attached(snapshot, id, cancel)?;
     let mut list = reply::List { complete: snapshot.complete, ..Default::default() };
     list.note(&one.stats);
     list.warnings.extend(one.analysis.defects.iter().map(ToString::to_string));
@@ -85,26 +84,7 @@ fn trace_json(one: &One) -> String {
     out
 }
 
-/// Events and links of each span that has any, by the row's seq.
-fn attached(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<HashMap<u64, (i32, i32)>> {
-    let wanted = [column::SEQ, column::EVENTS, column::LINKS].map(Column::Fixed);
-    let (batches, _) = snapshot.trace_rows(Signal::Spans, id, &wanted, cancel)?;
-    let mut counts = HashMap::new();
-    for batch in &batches {
-        let (events, links) = (Texts::of(batch, column::EVENTS), Texts::of(batch, column::LINKS));
-        let seqs = crate::plan::columns::uints(batch, column::SEQ);
-        for (row, seq) in seqs.iter().enumerate() {
-            let count = |text: Option<&str>| text.map_or(0, |text| attributes::items(text).count() as i32);
-            let (events, links) = (count(events.get(row)), count(links.get(row)));
-            if events + links > 0 {
-                counts.insert(*seq, (events, links));
-            }
-        }
-    }
-    Ok(counts)
-}
-
-fn columns(one: &One, attached: &HashMap<u64, (i32, i32)>) -> Result<RecordBatch> {
+fn columns(one: &One, attached: &Attached) -> Result<RecordBatch> {
     let (trace, tree) = (&one.trace, &one.analysis.tree);
     let order = tree.order();
     let mut row_of = vec![-1; tree.len()];
@@ -114,11 +94,13 @@ fn columns(one: &One, attached: &HashMap<u64, (i32, i32)>) -> Result<RecordBatch
     let nodes = || order.iter().map(|node| *node as usize);
     let ints = |of: &dyn Fn(usize) -> i32| -> ArrayRef { Arc::new(Int32Array::from_iter_values(nodes().map(of))) };
     let longs = |of: &dyn Fn(usize) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(nodes().map(of))) };
-    let texts = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
-        Arc::new(nodes().map(of).collect::<Vec<_>>().iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
-    };
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let ids: StringArray = nodes().map(|node| Some(tree.span_id(trace, node).to_string())).collect();
+    let some = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let mut ids = StringBuilder::with_capacity(tree.len(), tree.len() * 16);
+    for node in nodes() {
+        // What cannot be written into a text in memory does not exist.
+        let _ = write!(ids, "{}", tree.span_id(trace, node));
+        ids.append_value("");
+    }
     let logs = |node: usize| span(node).and_then(|span| one.logs.get(&trace.span_id(span))).copied().unwrap_or_default();
     let extra = |node: usize| span(node).and_then(|span| attached.get(&trace.seq(span))).copied().unwrap_or_default();
     let placed = |node: usize| match (span(node), tree.missing(node)) {
@@ -127,18 +109,18 @@ fn columns(one: &One, attached: &HashMap<u64, (i32, i32)>) -> Result<RecordBatch
         (None, None) => (origin, 0),
     };
     let fields: Vec<(&str, ArrayRef)> = vec![
-        ("span_id", Arc::new(ids)),
+        ("span_id", Arc::new(ids.finish())),
         ("parent", ints(&|node| tree.parent(node).map_or(-1, |parent| row_of[parent]))),
         ("depth", ints(&|node| tree.depth(node) as i32)),
         ("size", ints(&|node| tree.size(node) as i32)),
         ("start_nano", longs(&|node| placed(node).0.saturating_sub(origin))),
         ("duration_nano", longs(&|node| placed(node).1)),
-        ("name", texts(&|node| Some(span(node).map_or("missing span", |span| trace.name(span)).to_owned()))),
-        ("service_name", texts(&|node| Some(span(node).map_or("", |span| trace.service_name(span)).to_owned()))),
-        ("kind", texts(&|node| Some(span(node).map_or("unspecified", |span| trace.kind(span).name()).to_owned()))),
-        ("status_code", texts(&|node| Some(span(node).map_or("unset", |span| trace.status(span).name()).to_owned()))),
-        ("status_message", texts(&|node| span(node).and_then(|span| some(trace.status_message(span))))),
-        ("service_version", texts(&|node| span(node).and_then(|span| some(trace.text(trace.origin(span).version))))),
+        ("name", texts(nodes().map(|node| Some(span(node).map_or("missing span", |span| trace.name(span)))))),
+        ("service_name", texts(nodes().map(|node| Some(span(node).map_or("", |span| trace.service_name(span)))))),
+        ("kind", texts(nodes().map(|node| Some(span(node).map_or("unspecified", |span| trace.kind(span).name()))))),
+        ("status_code", texts(nodes().map(|node| Some(span(node).map_or("unset", |span| trace.status(span).name()))))),
+        ("status_message", texts(nodes().map(|node| span(node).and_then(|span| some(trace.status_message(span)))))),
+        ("service_version", texts(nodes().map(|node| span(node).and_then(|span| some(trace.text(trace.origin(span).version)))))),
         ("critical_nano", longs(&|node| one.analysis.critical.nano.get(node).copied().unwrap_or(0))),
         ("log_count", ints(&|node| logs(node).0 as i32)),
         ("error_log_count", ints(&|node| logs(node).1 as i32)),
@@ -151,6 +133,10 @@ fn columns(one: &One, attached: &HashMap<u64, (i32, i32)>) -> Result<RecordBatch
         let nullable = matches!(name, "status_message" | "service_version");
         (name, array, nullable)
     }))?)
+}
+
+fn texts<'t>(cells: impl Iterator<Item = Option<&'t str>>) -> ArrayRef {
+    Arc::new(cells.collect::<DictionaryArray<Int32Type>>())
 }
 
 fn write_column(out: &mut String, array: &ArrayRef) {

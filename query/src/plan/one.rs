@@ -1,13 +1,13 @@
 //! One trace, analysed by `trace/`; with its log counts by span.
 
-use super::columns;
+use super::columns::{self, Texts};
 use super::traces::merge_stats;
 use crate::api::unknown_trace;
 use crate::error::{Error, Result};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, nullif};
 use hopline_model::schema::column;
-use hopline_model::{Signal, SpanId, TraceId};
+use hopline_model::{Signal, SpanId, TraceId, attributes};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, ScanStats};
 use hopline_trace::spans::COLUMNS_READ;
@@ -25,13 +25,39 @@ pub(crate) struct One {
     pub(crate) stats: ScanStats,
 }
 
+/// Events and links of each span that has any, by the row's seq.
+pub(crate) type Attached = HashMap<u64, (i32, i32)>;
+
 /// Reads and analyses a trace; an unknown one is an error in words.
 pub(crate) fn read(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<One> {
+    read_seeing(snapshot, id, cancel, &mut |_| {})
+}
+
+/// The same, with what is attached to its spans counted on the way.
+pub(crate) fn read_counting(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<(One, Attached)> {
+    let mut attached = Attached::new();
+    let one = read_seeing(snapshot, id, cancel, &mut |rows| count_attached(rows, &mut attached))?;
+    Ok((one, attached))
+}
+
+fn count_attached(rows: &RecordBatch, counts: &mut Attached) {
+    let (events, links) = (Texts::of(rows, column::EVENTS), Texts::of(rows, column::LINKS));
+    let count = |text: Option<&str>| text.map_or(0, |text| attributes::items(text).count() as i32);
+    for (row, seq) in columns::uints(rows, column::SEQ).iter().enumerate() {
+        let (events, links) = (count(events.get(row)), count(links.get(row)));
+        if events + links > 0 {
+            counts.insert(*seq, (events, links));
+        }
+    }
+}
+
+fn read_seeing(snapshot: &Snapshot, id: TraceId, cancel: &Cancel, see: &mut dyn FnMut(&RecordBatch)) -> Result<One> {
     let (batches, mut stats) = snapshot.trace_rows(Signal::Spans, id, &read_columns(), cancel)?;
     let trace = Trace::from_rows(&batches);
     if trace.is_empty() {
         return Err(unknown_trace(id, snapshot, &stats));
     }
+    batches.iter().for_each(see);
     drop(batches);
     let (logs, read) = log_counts(snapshot, id, cancel)?;
     merge_stats(&mut stats, read);
