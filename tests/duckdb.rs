@@ -44,7 +44,13 @@ fn messages(part: u64) -> [Message; 3] {
         })
         .collect();
     let gauges: Vec<GaugeOf> = (0..50)
-        .map(|i| GaugeOf { service: "service-0".into(), name: format!("gauge.{}", i % 2), at_ms: i as f64, value: i as f64, attributes: attributes(i) })
+        .map(|i| GaugeOf {
+            service: "service-0".into(),
+            name: format!("gauge.{}", i % 2),
+            at_ms: i as f64,
+            value: i as f64,
+            attributes: attributes(i),
+        })
         .collect();
     [Message::spans(now, &spans), Message::logs(now, &logs), Message::gauges(now, &gauges)]
 }

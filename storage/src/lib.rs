@@ -41,10 +41,10 @@ mod version;
 pub mod wal;
 
 pub use config::Config;
+pub use config::RetentionRule;
 pub use error::{Error, Kind, Result};
 pub use snapshot::{Chunk, Snapshot};
 pub use storage::{Append, Appended, Memory, Stats, Storage};
-pub use config::RetentionRule;
 pub use upkeep::repair::Repaired;
 pub use upkeep::retention::{Amount, DatasetOutlook, Outlook};
 pub use upkeep::rewrite::{Delete, Deleted};

@@ -87,10 +87,8 @@ fn compile(wanted: &Wanted, now: UnixNanos) -> Result<Delete> {
     };
     let compiled = language::compile(&wanted.q, target)?;
     let time = |name: &str, text: &Option<String>| text.as_deref().map(|text| params::time(name, text, now)).transpose();
-    let range = TimeRange {
-        start: time("from", &wanted.from)?.unwrap_or(TimeRange::ALL.start),
-        end: time("to", &wanted.to)?.unwrap_or(TimeRange::ALL.end),
-    };
+    let range =
+        TimeRange { start: time("from", &wanted.from)?.unwrap_or(TimeRange::ALL.start), end: time("to", &wanted.to)?.unwrap_or(TimeRange::ALL.end) };
     if range.end < range.start {
         return Err(Error::Invalid(format!("the range ends before it starts: from is {}, to is {}", range.start, range.end)));
     }
@@ -112,10 +110,7 @@ fn flag(body: &[u8], name: &str) -> Result<bool> {
     }
 }
 
-async fn blocking<T: Serialize + Send + 'static>(
-    what: &str,
-    work: impl FnOnce() -> hopline_storage::Result<T> + Send + 'static,
-) -> Result<Response> {
+async fn blocking<T: Serialize + Send + 'static>(what: &str, work: impl FnOnce() -> hopline_storage::Result<T> + Send + 'static) -> Result<Response> {
     let done = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(format!("{what} broke off: {error}")))??;
     Ok(json(serde_json::to_string(&done).map_err(|error| Error::Internal(error.to_string()))?))
 }
@@ -127,7 +122,9 @@ mod tests {
     /// What is wrong with a wish to delete is said before anything is touched.
     #[test]
     fn wishes() {
-        let check = |wanted: Wanted| compile(&wanted, UnixNanos(10_000_000_000)).map(|delete| (delete.signal, delete.range)).map_err(|error| error.to_string());
+        let check = |wanted: Wanted| {
+            compile(&wanted, UnixNanos(10_000_000_000)).map(|delete| (delete.signal, delete.range)).map_err(|error| error.to_string())
+        };
         let logs = |q: &str| Wanted { signal: "logs".into(), q: q.into(), ..Wanted::default() };
         assert_eq!(check(logs("service:a")).unwrap(), (Signal::Logs, TimeRange::ALL));
         let ranged = Wanted { from: Some("now-5s".into()), to: Some("now".into()), ..logs("a") };

@@ -86,7 +86,11 @@ fn examine(status: &Value) -> Vec<Finding> {
     }
     for service in list("/sizes/services").iter().take(3) {
         let text = |name: &str| service.get(name).map(value::plain).unwrap_or_default();
-        check(true, "size", format!("about {} are {} of {}", size(service.get("bytes").and_then(value::integer).unwrap_or(0)), text("dataset"), text("service")));
+        check(
+            true,
+            "size",
+            format!("about {} are {} of {}", size(service.get("bytes").and_then(value::integer).unwrap_or(0)), text("dataset"), text("service")),
+        );
     }
     for advice in list("/sizes/advice") {
         check(true, "drop first", value::plain(&advice));

@@ -45,7 +45,9 @@ pub(crate) fn run(arguments: &Retention) -> Result<()> {
         note(&Paint::Warn.on("the clock is far ahead of the last change: nothing goes by age for an hour; is it right?", screen));
     }
     if let Some(until) = answer.get("held_until").and_then(Value::as_str) {
-        note(&Paint::Warn.on(&format!("more than its share would go by age: it waits until {until}; `hopline retention --run` does not wait"), screen));
+        note(
+            &Paint::Warn.on(&format!("more than its share would go by age: it waits until {until}; `hopline retention --run` does not wait"), screen),
+        );
     }
     Ok(())
 }

@@ -69,8 +69,7 @@ pub fn restore(options: &RestoreOptions, progress: &mut dyn FnMut(Progress)) -> 
             return Err(Error::corrupt(file.name.clone(), "it changed while it was read; restore again"));
         }
     }
-    let paths: Vec<PathBuf> =
-        manifest.files.iter().map(|file| data_dir.join(file.name.strip_prefix(&own).unwrap_or(&file.name))).collect();
+    let paths: Vec<PathBuf> = manifest.files.iter().map(|file| data_dir.join(file.name.strip_prefix(&own).unwrap_or(&file.name))).collect();
     sync_dirs(paths.iter().filter_map(|path| path.parent()), data_dir)?;
     drop(lock);
     remove(&mark)?;

@@ -134,8 +134,7 @@ impl Stream {
 
 /// Writes the index of some blocks (ascending by id), in memory that grows with their number alone. `check` is asked now and then.
 pub(crate) fn write_day(objects: &dyn ObjectIo, name: &str, blocks: &[(BlockId, Arc<Tix>)], check: &dyn Fn() -> Result<()>) -> Result<()> {
-    let mut streams: Vec<Stream> =
-        blocks.iter().map(|(_, tix)| Stream { tix: tix.clone(), next_group: 0, hashes: Vec::new(), at: 0 }).collect();
+    let mut streams: Vec<Stream> = blocks.iter().map(|(_, tix)| Stream { tix: tix.clone(), next_group: 0, hashes: Vec::new(), at: 0 }).collect();
     let mut heads = BinaryHeap::new();
     for (place, stream) in streams.iter_mut().enumerate() {
         heads.extend(stream.next()?.map(|hash| Reverse((hash, place as u32))));

@@ -148,7 +148,8 @@ fn files(dir: &std::path::Path) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_is_as_quick_as_an_hour() {
     let long = std::env::var_os("HOPLINE_TORTURE").is_some();
-    let records: u64 = std::env::var("HOPLINE_MONTH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(if long { 3_000_000 } else { 14_400 });
+    let records: u64 =
+        std::env::var("HOPLINE_MONTH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(if long { 3_000_000 } else { 14_400 });
     // Whole traces, services and minutes in every hour.
     let unit = SPANS_PER_TRACE * SERVICES / 2;
     let hours_per_day = if long { 24 } else { 4 };

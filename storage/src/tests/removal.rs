@@ -163,12 +163,8 @@ async fn errors_and_slow_traces_stay_longer() {
 async fn windows(storage: &Storage, first: u64, count: u64) {
     for window in first..first + count {
         let time = NOW.0 - 40 * NANOS_PER_DAY + window as i64 * 10 * NANOS_PER_MINUTE;
-        let span = |number: u64| Span {
-            start_time: UnixNanos(time + number as i64),
-            trace_id: trace(number),
-            name: number.to_string(),
-            ..Span::default()
-        };
+        let span =
+            |number: u64| Span { start_time: UnixNanos(time + number as i64), trace_id: trace(number), name: number.to_string(), ..Span::default() };
         // Ten traces of its own, and one that stands in every window.
         let spans: Vec<Span> = (window * 10 + 1..window * 10 + 11).chain([0]).map(span).collect();
         let append = request(vec![Span::to_batch(&spans)], None);
@@ -180,8 +176,7 @@ async fn windows(storage: &Storage, first: u64, count: u64) {
 /// Blocks that a lookup opened, and the rows it found.
 fn look_up(storage: &Storage, number: u64) -> (u64, u64) {
     let snapshot = storage.snapshot(TENANT);
-    let (batches, stats) =
-        snapshot.trace_rows(Signal::Spans, trace(number), &[Column::Fixed(column::NAME)], &Cancel::default()).unwrap();
+    let (batches, stats) = snapshot.trace_rows(Signal::Spans, trace(number), &[Column::Fixed(column::NAME)], &Cancel::default()).unwrap();
     (stats.blocks - stats.blocks_pruned, batches.iter().map(|batch| batch.num_rows() as u64).sum())
 }
 
@@ -276,7 +271,13 @@ async fn sizes_by_service_and_attribute() {
         body: Some("line".into()),
         service_name: if number.is_multiple_of(4) { "small".into() } else { "large".into() },
         attributes: hopline_model::attributes::Value::Map(vec![
-            ("blob".into(), hopline_model::attributes::Value::String(format!("{:064x}", u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)))),
+            (
+                "blob".into(),
+                hopline_model::attributes::Value::String(format!(
+                    "{:064x}",
+                    u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+                )),
+            ),
             ("flag".into(), hopline_model::attributes::Value::Bool(true)),
         ])
         .to_text(),

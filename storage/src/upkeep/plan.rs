@@ -222,11 +222,13 @@ mod tests {
     fn ages_by_tenant_and_dataset() {
         let (a, b) = (TenantId(1), TenantId(2));
         let logs = || Some("logs".to_string());
-        let ages = Ages { default_nano: 1, rules: vec![(None, logs(), 2), (Some(a), None, 3), (Some(a), logs(), 4), (None, logs(), 5)], keep_nano: 4 };
+        let ages =
+            Ages { default_nano: 1, rules: vec![(None, logs(), 2), (Some(a), None, 3), (Some(a), logs(), 4), (None, logs(), 5)], keep_nano: 4 };
         let found = [(a, "logs"), (a, "spans"), (b, "logs"), (b, "spans")].map(|(tenant, dataset)| ages.of(tenant, dataset));
         assert_eq!(found, [4, 3, 5, 1]);
         // Something is kept only where that is longer than all of it, and of metrics nothing.
-        let kept = [(a, Signal::Logs), (a, Signal::Spans), (b, Signal::Logs), (b, Signal::Metrics)].map(|(tenant, signal)| ages.keeps(tenant, signal));
+        let kept =
+            [(a, Signal::Logs), (a, Signal::Spans), (b, Signal::Logs), (b, Signal::Metrics)].map(|(tenant, signal)| ages.keeps(tenant, signal));
         assert_eq!(kept, [None, Some(4), None, None]);
     }
 

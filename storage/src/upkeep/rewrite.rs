@@ -78,7 +78,11 @@ impl Merge {
             }
             self.forget_day(block);
             deleted.rows += gone.len() as u64;
-            if kept > 0 { deleted.blocks_rewritten += 1 } else { deleted.blocks_removed += 1 }
+            if kept > 0 {
+                deleted.blocks_rewritten += 1
+            } else {
+                deleted.blocks_removed += 1
+            }
             self.health.deleted_rows.fetch_add(gone.len() as u64, Ordering::Relaxed);
         }
         Ok(deleted)
