@@ -96,8 +96,8 @@ impl Merge {
             let blocks: Vec<&Arc<Block>> = snapshot.blocks.iter().filter(|block| due.contains(&block.meta.id)).collect();
             let days: BTreeSet<(&str, i64)> = blocks.iter().map(|block| (block.meta.signal.name(), day_of(&block.meta))).collect();
             for (name, day) in days {
-                let of_day = |block: &&&Arc<Block>| block.meta.signal.name() == name && day_of(&block.meta) == day;
-                let day_blocks: Vec<&Arc<Block>> = blocks.iter().filter(of_day).copied().collect();
+                let of_day = |block: &Arc<Block>| block.meta.signal.name() == name && day_of(&block.meta) == day;
+                let day_blocks: Vec<&Arc<Block>> = blocks.iter().copied().filter(|block| of_day(block)).collect();
                 let Some(signal) = day_blocks.first().map(|block| block.meta.signal) else { continue };
                 // A crash in the middle leaves some blocks of the day reduced: what they kept still says which traces stay.
                 let all: Vec<Arc<Block>> = snapshot.blocks.iter().filter(|block| of_day(block)).cloned().collect();
