@@ -88,3 +88,20 @@ fn own_members_are_told_from_attributes() {
         [r#"own $name="lib""#, r#"own $version="1""#, "$name=3", "a=1", "a=2", r#"$own={"$$name":4}"#]
     );
 }
+
+/// Whatever must be escaped is, wherever it stands in a text of any length; whatever need not be is written as it is.
+#[test]
+fn escapes_at_every_place() {
+    for len in 1..20 {
+        for at in 0..len {
+            for special in (0u8..0x80).map(char::from).chain(['é', '€', '🦀', '\u{80}']) {
+                let text: String = (0..len).map(|place| if place == at { special } else { 'é' }).collect();
+                let mut written = String::new();
+                write_string(&mut written, &text);
+                assert_eq!(serde_json::from_str::<String>(&written).expect("JSON"), text);
+                let plain = special >= ' ' && special != '"' && special != '\\';
+                assert_eq!(written.len() == text.len() + 2, plain, "{special:?} at {at} of {len}");
+            }
+        }
+    }
+}

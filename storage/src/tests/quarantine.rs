@@ -115,6 +115,51 @@ async fn head() {
     world.check(&(0..10).collect::<Vec<_>>()).await;
 }
 
+/// All zeros, cut within the head, and cut between two entries when a later segment tells: each is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_file() {
+    let all: Vec<u64> = (0..10).collect();
+    let world = World::new().await;
+    world.change(|bytes| bytes.fill(0));
+    world.check(&all).await;
+    let world = World::new().await;
+    world.change(|bytes| bytes.truncate(HEAD_BYTES as usize / 2 + 100));
+    world.check(&all).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_between_entries() {
+    let (files, catalog) = (SimFs::new(), Arc::<MemoryCatalog>::default());
+    let open = || {
+        let config = crate::Config { wal_segment_bytes: 64 << 10, ..config(Path::new("/sim")) };
+        open_with(config, SystemClock::new(), Arc::new(files.clone()), catalog.clone(), None).unwrap()
+    };
+    let storage = open();
+    let wal = |files: &SimFs| {
+        let mut names = files.list(Path::new("/sim/wal")).unwrap();
+        names.sort();
+        names
+    };
+    let mut requests = 0;
+    while wal(&files).len() < 2 {
+        storage.append(request(vec![logs(requests * 10, 10)], Some(u128::from(requests) + 1))).await.unwrap();
+        requests += 1;
+    }
+    drop(storage);
+    let first = Path::new("/sim/wal").join(&wal(&files)[0]);
+    let bytes = files.read_whole(&first);
+    // From the last entry on: the next segment alone knows that there was one.
+    let last = memchr::memmem::rfind(&bytes, b"HpLe").unwrap();
+    files.put(&first, bytes[..last].to_vec());
+    let storage = open();
+    wait_replayed(&storage).await;
+    let stats = storage.stats();
+    assert!(stats.notes.iter().any(|note| note.contains("cut off or zeroed") && note.contains("set aside")), "{stats:?}");
+    assert_eq!(numbers(&storage.snapshot(TenantId(0)), Signal::Logs).len() as u64, (requests - 1) * 10);
+    storage.close().await.unwrap();
+    assert!(wal(&files).iter().any(|name| name.ends_with(".damaged")), "{:?}", wal(&files));
+}
+
 /// A sector that cannot be read: its entries are lost, the rest is stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_sector() {

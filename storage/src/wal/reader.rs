@@ -170,6 +170,11 @@ pub(crate) fn scan(
         scan.damaged.push(window.stretch(0, len)?.unwrap_or(Stretch { offset: 0, len }));
         return Ok(scan);
     };
+    if len < HEAD_BYTES {
+        // Both copies of the head were durable before the first entry: what is missing here was cut off.
+        scan.damaged.push(Stretch { offset: len, len: HEAD_BYTES - len });
+        return Ok(scan);
+    }
     let mut offset = HEAD_BYTES;
     while offset < len {
         if let Some(header) = window.entry(head.salt, offset)? {
