@@ -12,6 +12,8 @@
 //! | `queries` | questions seen, stopped and explained; counts that are the truth while rows move |
 //! | `follow` | one request followed by API and commands |
 //! | `verdicts` | what `why` says of the demo shop against what really happened there |
+//! | `upkeep` | backup, restore, deletion, retention and sizes by command and API |
+//! | `duckdb` | DuckDB reads every Parquet file of a store and counts what SQL counts |
 //! | `serve` | the command: ready line, ports, tokens, start time, idle memory |
 //! | `readme` | the examples of README.md, as they stand there |
 //! | `deploy` | the files under `deploy/` have the right shape |
@@ -25,6 +27,7 @@
 mod captures;
 mod crash;
 mod deploy;
+mod duckdb;
 mod follow;
 mod harness;
 mod overload;
@@ -35,4 +38,5 @@ mod scenarios;
 mod sdk;
 mod serve;
 mod tidy;
+mod upkeep;
 mod verdicts;

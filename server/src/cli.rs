@@ -42,6 +42,14 @@ pub(crate) enum Command {
     Demo(hopline_demo::Options),
     /// Say what state the server is in, and what to do about it
     Doctor(Doctor),
+    /// Copy the data directory, of a running server or a stopped one; a second time only what is new
+    Backup(Backup),
+    /// Make a data directory of a backup, after verifying all of it
+    Restore(Restore),
+    /// Delete what a query matches, from every file: `hopline delete 'service:checkout card.number:*' --signal logs --yes`
+    Delete(Delete),
+    /// Show what retention removes, how much and when
+    Retention(Retention),
     /// Print the version, and the server's when one answers
     Version(Version),
     /// Print the completion script of a shell
@@ -267,6 +275,93 @@ pub(crate) struct Doctor {
     /// Verify, and rebuild damaged index files from the rows
     #[arg(long)]
     pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Where the backup is kept: empty, or with an earlier backup
+    pub(crate) dir: PathBuf,
+    /// The data to back up [default: as `serve` finds it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// TOML file with settings, for its data_dir
+    #[arg(long, value_name = "FILE", env = "HOPLINE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Copy every file, also where a hard link would do
+    #[arg(long)]
+    pub(crate) copy: bool,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup
+    pub(crate) dir: PathBuf,
+    /// The data directory to make: empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Link block files into the backup instead of copying them, where the file system can
+    #[arg(long)]
+    pub(crate) link: bool,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// Whose rows are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Signal {
+    Spans,
+    Logs,
+    Metrics,
+}
+
+impl Signal {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Spans => "spans",
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// As in search: words, "phrases", field:value
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) query: String,
+    #[arg(long, value_enum)]
+    pub(crate) signal: Signal,
+    /// RFC 3339, unix time, or `now-15m`: no older rows [default: from the first]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// No rows from here on [default: to the last]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Say how much would go and end with 0
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Delete it; cannot be undone
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// An empty query is meant
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retention {
+    /// Remove what is past its age at once, however much it is
+    #[arg(long)]
+    pub(crate) run: bool,
+    /// Show what would go and change nothing: what is done without --run
+    #[arg(long, conflicts_with = "run")]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) ask: Ask,
 }

@@ -25,6 +25,15 @@ pub struct Config {
     pub duplicate_hashes_max: usize,
     /// Rows older than this are removed.
     pub retention_hours: u64,
+    /// Of spans that are past their age, traces with an error or a slow span stay until this one, and of logs those of
+    /// severity error. 0: they go with the rest.
+    pub retention_keep_hours: u64,
+    /// A span that took so long makes its trace one to keep, ms. 0: only errors are kept.
+    pub retention_keep_slow_ms: u64,
+    /// Removing more of the store at once than this, percent, waits an hour in which somebody can notice. 100 never waits.
+    pub retention_share_max_percent: u8,
+    /// Ages of their own, by tenant and dataset; the most particular one holds.
+    pub retention: Vec<RetentionRule>,
     /// Share of the volume that blocks may take, percent.
     pub disk_budget_percent: u8,
     /// Ingest is refused below this much free space.
@@ -37,6 +46,19 @@ pub struct Config {
     pub merge_input_bytes_max: u64,
     /// Rows that a merge holds in memory at a time.
     pub merge_memory_bytes_max: u64,
+    /// Files of blocks that were merged, deleted or are too old stay so long after their last reader has gone.
+    pub delete_grace_ms: u64,
+}
+
+/// `[[storage.retention]]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionRule {
+    /// Left out: every tenant.
+    pub tenant: Option<String>,
+    /// `spans`, `logs`, `metrics`; left out: every dataset.
+    pub dataset: Option<String>,
+    pub hours: u64,
 }
 
 impl Default for Config {
@@ -51,6 +73,10 @@ impl Default for Config {
             duplicate_window_ms: 15 * 60 * 1000,
             duplicate_hashes_max: 1_000_000,
             retention_hours: 7 * 24,
+            retention_keep_hours: 0,
+            retention_keep_slow_ms: 0,
+            retention_share_max_percent: 50,
+            retention: Vec::new(),
             disk_budget_percent: 80,
             free_bytes_min: 1 << 30,
             // What all live rows become as blocks, with the catalog.
@@ -58,6 +84,7 @@ impl Default for Config {
             merge_delay_ms: 10 * 60 * 1000,
             merge_input_bytes_max: 64 << 20,
             merge_memory_bytes_max: 24 << 20,
+            delete_grace_ms: 30_000,
         }
     }
 }

@@ -13,6 +13,10 @@ pub(crate) struct Health {
     quarantined_bytes: AtomicU64,
     pub(crate) seals: AtomicU64,
     pub(crate) merges: AtomicU64,
+    /// Rows that somebody deleted by a query.
+    pub(crate) deleted_rows: AtomicU64,
+    /// Rows that retention removed.
+    pub(crate) expired_rows: AtomicU64,
     /// Entries that replay has read and that no table holds yet, decoded.
     pub(crate) replay_bytes: AtomicU64,
     /// The buffer in which the WAL writer puts a group together.

@@ -16,9 +16,11 @@
 //! | `text` | the one tokenizer |
 //! | `scan` | snapshot + predicate + columns → rows, live and blocks alike |
 //! | `catalog` | which blocks exist |
-//! | `upkeep` | merges, retention, sweep |
+//! | `upkeep` | merges, retention, deletion, sweep, sizes |
+//! | `backup` | a copy of a store, and a store of a copy |
 //! | `objects` | every file name; write, fsync, rename; the I/O seam |
 
+pub mod backup;
 pub mod block;
 pub mod catalog;
 pub mod config;
@@ -39,10 +41,14 @@ mod version;
 pub mod wal;
 
 pub use config::Config;
+pub use config::RetentionRule;
 pub use error::{Error, Kind, Result};
 pub use snapshot::{Chunk, Snapshot};
 pub use storage::{Append, Appended, Memory, Stats, Storage};
 pub use upkeep::repair::Repaired;
+pub use upkeep::retention::{Amount, DatasetOutlook, Outlook};
+pub use upkeep::rewrite::{Delete, Deleted};
+pub use upkeep::sizes::{AttributeBytes, DatasetBytes, ServiceBytes, Sizes};
 pub use upkeep::verify::{Damaged, Verified};
 
 #[cfg(test)]

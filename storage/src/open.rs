@@ -14,7 +14,7 @@ use crate::storage::{Storage, Tasks};
 use crate::upkeep::ids::BlockIds;
 use crate::upkeep::merge::Merge;
 use crate::upkeep::plan::Believed;
-use crate::upkeep::retention::Retention;
+use crate::upkeep::retention::{Policy, Retention};
 use crate::upkeep::run::Upkeep;
 use crate::upkeep::sweep::Sweep;
 use crate::version::Versions;
@@ -22,7 +22,6 @@ use crate::wal::recover::{HashLimits, check, recover};
 use crate::wal::replay::Replay;
 use crate::wal::segment::Segments;
 use crate::wal::writer::Writer;
-use hopline_model::time::NANOS_PER_HOUR;
 use hopline_model::{Clock, Lsn, UnixNanos};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -31,6 +30,12 @@ use std::thread::JoinHandle;
 pub(crate) fn open(config: Config, clock: Arc<dyn Clock>, files: Arc<dyn FileIo>) -> Result<Arc<Storage>> {
     std::fs::create_dir_all(&config.data_dir).map_err(Error::io("create", &config.data_dir))?;
     let lock = Lock::take(&config.data_dir)?;
+    if config.data_dir.join(names::RESTORING).exists() {
+        return Err(Error::Invalid(format!(
+            "a restore into {} was cut short: run `hopline restore` again, or remove the directory",
+            config.data_dir.display()
+        )));
+    }
     let catalog = Arc::new(SqliteCatalog::open(&config.data_dir.join(names::CATALOG))?);
     open_with(config, clock, files, catalog, Some(lock))
 }
@@ -81,16 +86,18 @@ pub(crate) fn open_with(
     dedupe.restore(std::mem::take(&mut recovered.hashes));
 
     let believed = Believed { wall_at_start: clock.now(), monotonic_at_start: clock.monotonic_nano(), changed: loaded.changed };
-    let retention = Retention {
-        clock: clock.clone(),
-        versions: versions.clone(),
-        catalog: catalog.clone(),
-        objects: objects.clone(),
+    let tenants = Arc::new(RwLock::new(loaded.tenants.into_iter().collect()));
+    let retention = Arc::new(Retention::new(
+        clock.clone(),
+        versions.clone(),
+        catalog.clone(),
+        objects.clone(),
+        health.clone(),
+        tenants.clone(),
         epoch,
         believed,
-        age_nano: i64::try_from(config.retention_hours).unwrap_or(i64::MAX).saturating_mul(NANOS_PER_HOUR),
-        disk_budget_percent: config.disk_budget_percent,
-    };
+        Policy::new(&config),
+    ));
     let (requests, request_queue) = crossbeam_channel::unbounded();
     let (wake_flush, flush_wakes) = crossbeam_channel::bounded(1);
     let (flush, flush_commands) = crossbeam_channel::unbounded();
@@ -120,6 +127,10 @@ pub(crate) fn open_with(
         delay_nano: i64::try_from(config.merge_delay_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000),
         input_bytes_max: config.merge_input_bytes_max,
         memory_bytes_max: config.merge_memory_bytes_max,
+        retention: retention.clone(),
+        files: files.clone(),
+        data_dir: config.data_dir.clone(),
+        days: Mutex::default(),
     };
     let reserve = Arc::new(Reserve::new(files.clone(), &config.data_dir, config.reserve_bytes));
     let flusher = Flush {
@@ -150,13 +161,14 @@ pub(crate) fn open_with(
         live_bytes_max: config.live_bytes_max + config.live_bytes_max / 2,
     };
     let sweep = Sweep { files: files.clone(), data_dir: config.data_dir.clone(), known, versions: versions.clone(), before: loaded.block_next };
+    let file_io = files.clone();
     let keeper = Upkeep {
         files,
         health: health.clone(),
         data_dir: config.data_dir.clone(),
         free_bytes_min: config.free_bytes_min,
         reserve: reserve.clone(),
-        retention,
+        retention: retention.clone(),
         sweep: Some(sweep),
         merge: merge.clone(),
     };
@@ -185,7 +197,10 @@ pub(crate) fn open_with(
         dedupe,
         reserve,
         epoch,
-        tenants: RwLock::new(loaded.tenants.into_iter().collect()),
+        tenants,
+        retention,
+        files: file_io,
+        sizes: Mutex::default(),
         tasks: Mutex::new(Some(tasks)),
     }))
 }

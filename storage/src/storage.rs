@@ -11,9 +11,13 @@ use crate::live::Rows;
 use crate::objects::FileIo;
 use crate::objects::lock::Lock;
 use crate::objects::reserve::Reserve;
+use crate::scan::{Cancel, ScanRequest};
 use crate::snapshot::Snapshot;
 use crate::upkeep::merge::Command;
 use crate::upkeep::repair::Repaired;
+use crate::upkeep::retention::{Outlook, Retention};
+use crate::upkeep::rewrite::{Delete, Deleted};
+use crate::upkeep::sizes::{Sizes, SizesCache};
 use crate::upkeep::verify::Verified;
 use crate::version::{Versions, meta_bytes};
 use crate::wal::entry::{HashRows, Header, Unplaced};
@@ -73,6 +77,10 @@ pub struct Stats {
     pub memory: Memory,
     pub seals: u64,
     pub merges: u64,
+    /// Rows deleted by queries since the start.
+    pub deleted_rows: u64,
+    /// Rows that retention removed since the start.
+    pub expired_rows: u64,
     pub quarantined_bytes: u64,
     /// Damaged WAL files that lie aside, `wal/*.damaged`.
     pub quarantined_files: u64,
@@ -108,7 +116,10 @@ pub struct Storage {
     pub(crate) dedupe: Arc<Dedupe>,
     pub(crate) reserve: Arc<Reserve>,
     pub(crate) epoch: u32,
-    pub(crate) tenants: RwLock<HashMap<String, TenantId>>,
+    pub(crate) tenants: Arc<RwLock<HashMap<String, TenantId>>>,
+    pub(crate) retention: Arc<Retention>,
+    pub(crate) files: Arc<dyn FileIo>,
+    pub(crate) sizes: Mutex<SizesCache>,
     /// The ways to the tasks; gone once storage stops.
     pub(crate) tasks: Mutex<Option<Tasks>>,
 }
@@ -256,6 +267,8 @@ impl Storage {
             },
             seals: self.health.seals.load(Ordering::Relaxed),
             merges: self.health.merges.load(Ordering::Relaxed),
+            deleted_rows: self.health.deleted_rows.load(Ordering::Relaxed),
+            expired_rows: self.health.expired_rows.load(Ordering::Relaxed),
             quarantined_bytes: self.health.quarantined_bytes(),
             quarantined_files: self.segments.set_aside(),
             notes: self.health.notes(),
@@ -277,6 +290,54 @@ impl Storage {
         let stopped = || Error::Closed("storage is shutting down".into());
         self.tasks.lock().as_ref().ok_or_else(stopped)?.merge.send(Command::Settle(done)).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// What a deletion would delete, live rows too; changes nothing. Blocks the thread that asks.
+    pub fn would_delete(&self, tenant: TenantId, delete: &Delete, cancel: &Cancel) -> Result<Deleted> {
+        let request = ScanRequest { cancel: cancel.clone(), ..delete.request() };
+        let (rows, _) = self.snapshot(tenant).count(&request)?;
+        Ok(Deleted { rows, ..Deleted::default() })
+    }
+
+    /// Deletes every matching row that was acknowledged before, from the log, from memory and from every file. The rows are
+    /// out of every answer when it returns; the old files go `delete_grace_ms` after their last reader. Rows that come
+    /// meanwhile stay. After a crash or an error some blocks may be done and others not: ask again.
+    ///
+    /// Errors: a damaged block (`Corrupt`: nothing of it is deleted); no room to write blocks anew.
+    pub async fn delete(&self, tenant: TenantId, delete: Delete) -> Result<Deleted> {
+        let stopped = || Error::Closed("storage is shutting down".into());
+        self.accepting()?;
+        if !self.versions.is_replayed() {
+            return Err(Error::Retry("the log is still being replayed, so not every row is there yet: try again in a moment".into()));
+        }
+        // The segment of the log ends here, so that all of it goes with the seal.
+        let (done, ended) = oneshot::channel();
+        self.tasks.lock().as_ref().ok_or_else(stopped)?.requests.send(Request { entries: Vec::new(), claim: None, done }).map_err(|_| stopped())?;
+        ended.await.map_err(|_| stopped())??;
+        self.flush().await?;
+        let (done, answer) = oneshot::channel();
+        self.tasks.lock().as_ref().ok_or_else(stopped)?.merge.send(Command::Delete { tenant, delete, done }).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// What retention would do now and when it will next do something; changes nothing.
+    pub fn retention(&self) -> Result<Outlook> {
+        Ok(self.retention.outlook(self.volume_bytes()?))
+    }
+
+    /// Runs retention now; much at once does not wait. What is only reduced follows with the next look of the merge task.
+    pub fn run_retention(&self) -> Result<()> {
+        self.retention.expire(self.volume_bytes()?, true)
+    }
+
+    fn volume_bytes(&self) -> Result<u64> {
+        let (_, volume) = self.files.space(&self.config.data_dir).map_err(Error::io("stat", &self.config.data_dir))?;
+        Ok(volume)
+    }
+
+    /// Bytes of a tenant by dataset, service and attribute: kept until its blocks change, and for a minute at least.
+    pub fn sizes(&self, snapshot: &Snapshot) -> Arc<Sizes> {
+        crate::upkeep::sizes::cached(&self.sizes, snapshot)
     }
 
     /// Reads every file of every block and compares it with its checksum (`hopline doctor`). Takes as long as the disk does.

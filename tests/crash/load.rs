@@ -55,12 +55,22 @@ pub(super) struct Done {
 impl Load {
     /// `next` numbers the requests of several loads.
     pub(super) fn start(server: &Server, next: &Arc<AtomicU64>) -> Self {
+        Self::start_as(server, next, false)
+    }
+
+    /// Records that happened hours ago, in windows that have ended, so that they are merged at once.
+    pub(super) fn start_past(server: &Server, next: &Arc<AtomicU64>) -> Self {
+        Self::start_as(server, next, true)
+    }
+
+    fn start_as(server: &Server, next: &Arc<AtomicU64>, past: bool) -> Self {
         let urls = Arc::new(Mutex::new((server.otlp_http(), server.otlp_grpc())));
         let (stop, acknowledged, errors) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
         let clients = (0..CLIENTS)
             .map(|number| {
                 let client = Client {
                     number,
+                    past,
                     urls: urls.clone(),
                     next: next.clone(),
                     stop: stop.clone(),
@@ -101,6 +111,7 @@ impl Load {
 
 struct Client {
     number: usize,
+    past: bool,
     urls: Arc<Mutex<(String, String)>>,
     next: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -118,7 +129,7 @@ impl Client {
         let (mut sent, mut again) = (Vec::new(), 0);
         while !self.stop.load(Ordering::SeqCst) {
             let request = self.next.fetch_add(1, Ordering::SeqCst);
-            let message = message(request, kind);
+            let message = message(request, kind, if self.past { HOURS_PAST } else { 0 });
             let mut fate = self.send(&mut exporter, &message, encoding);
             while fate == Fate::Unknown && retries && !self.stop.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(10));
@@ -157,8 +168,12 @@ impl Client {
     }
 }
 
-fn message(request: u64, kind: Kind) -> Message {
-    let now = now_nano();
+/// Over so many hours the records of a past load are spread; the newest happened an hour ago.
+pub(super) const HOURS_PAST: u64 = 20;
+
+fn message(request: u64, kind: Kind, hours_past: u64) -> Message {
+    let ago = if hours_past > 0 { request % hours_past + 1 } else { 0 };
+    let now = now_nano() - ago * 3_600_000_000_000;
     let mark = |record: u64| Map::from_iter([("request".to_string(), json!(request)), ("record".to_string(), json!(record))]);
     let records = 0..RECORDS_PER_REQUEST;
     match kind {

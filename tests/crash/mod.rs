@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `load` | clients that send all three signals and know what they were told; what must be found afterwards |
 //! | `kill` | kill -9 at random instants, during recovery and between the steps of a seal |
+//! | `upkeep` | kill -9 during merges, retention, deletion and backup; a backup taken under load |
 //! | `disk` | failing system calls, a volume that is full |
 //! | `clock` | a wall clock ten years off |
 //! | `images` | directories of each released format; one of their files damaged |
@@ -17,6 +18,7 @@ mod disk;
 mod images;
 mod kill;
 mod load;
+mod upkeep;
 mod wal;
 
 /// The long form is wanted.

@@ -65,7 +65,7 @@ fn cached(path: &str) -> PathBuf {
     cache.join("hopline").join(path)
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     cached("python/bin/python")
 }
 

@@ -17,7 +17,9 @@ pub(crate) struct Caller {
 
 /// A caller who may change the server's state.
 #[derive(Debug, Clone)]
-pub(crate) struct Operator;
+pub(crate) struct Operator {
+    pub(crate) tenant: String,
+}
 
 impl FromRequestParts<Arc<Query>> for Caller {
     type Rejection = Response;
@@ -35,7 +37,7 @@ impl FromRequestParts<Arc<Query>> for Operator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, query: &Arc<Query>) -> Result<Self, Response> {
-        admit(parts, query, Scope::Admin).map(|_| Self).map_err(|denied| refused(&denied))
+        admit(parts, query, Scope::Admin).map(|tenant| Self { tenant }).map_err(|denied| refused(&denied))
     }
 }
 

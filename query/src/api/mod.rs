@@ -9,7 +9,7 @@
 //! | `json` `wire` | how rows look to a client |
 //! | `format` | record batches as JSON, NDJSON, CSV, Arrow, Parquet |
 //! | `otlp` | rows back to OTLP protobuf |
-//! | `traces` `tree` `follow` `related` `errors` `spans` `logs` `services` `map` `status` `tail` `complete` `sql` `queries` `export` | the endpoints |
+//! | `traces` `tree` `follow` `related` `errors` `spans` `logs` `services` `map` `status` `operate` `tail` `complete` `sql` `queries` `export` | the endpoints |
 //! | `openapi` | the document and its page |
 //! | `counters` | what `/metrics` says of questions |
 
@@ -35,6 +35,7 @@ mod export;
 mod follow;
 mod logs;
 mod map;
+mod operate;
 mod queries;
 mod related;
 mod services;

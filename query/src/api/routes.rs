@@ -1,6 +1,6 @@
 //! One table: path, handler, parameters. The router and the OpenAPI document are made from it.
 
-use super::{complete, errors, export, follow, logs, map, openapi, queries, related, services, spans, sql, status, tail, traces};
+use super::{complete, errors, export, follow, logs, map, openapi, operate, queries, related, services, spans, sql, status, tail, traces};
 use crate::Query;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -249,7 +249,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 "Seal what is live and merge every window that has ended (scope admin)",
                 &[],
                 &[],
-                post(status::settle),
+                post(operate::settle),
             )
         },
         Endpoint {
@@ -260,7 +260,30 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 "Read every block and compare checksums; with {\"repair\": true} rebuild damaged index files (scope admin)",
                 &[],
                 &[],
-                post(status::verify),
+                post(operate::verify),
+            )
+        },
+        endpoint("server", "/api/v1/retention", "What retention removes, how much and when (scope admin)", &[], &[], get(operate::retention)),
+        Endpoint {
+            method: "post",
+            ..endpoint(
+                "server",
+                "/api/v1/retention",
+                "With {\"run\": true}: remove what is past its age at once, however much it is (scope admin)",
+                &[],
+                &[],
+                post(operate::run_retention),
+            )
+        },
+        Endpoint {
+            method: "post",
+            ..endpoint(
+                "server",
+                "/api/v1/delete",
+                "Delete what a query matches from every file: {\"signal\":\"logs\",\"q\":\"…\",\"from\":…,\"to\":…,\"dry_run\":true} (scope admin)",
+                &[],
+                &[],
+                post(operate::delete),
             )
         },
         endpoint("server", "/healthz", "The process lives", &[], &[], get(status::healthz)),

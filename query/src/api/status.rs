@@ -1,10 +1,9 @@
-//! `/api/v1/status`, the probes, `/metrics`; and what an operator may ask for.
+//! `/api/v1/status`, the probes, `/metrics`.
 
-use super::caller::{Caller, Operator};
+use super::caller::Caller;
 use super::reply::json;
 use crate::Query;
-use crate::error::{Error, Result};
-use axum::body::Bytes;
+use crate::error::Result;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,10 +16,12 @@ pub(crate) async fn status(State(query): State<Arc<Query>>, caller: Caller) -> R
     let stats = query.storage.stats();
     let snapshot = query.snapshot(&caller.tenant);
     let complete = snapshot.complete;
-    let newest = query
+    let storage = query.storage.clone();
+    let (newest, sizes) = query
         .runner
         .run(move |_| {
-            Ok([Signal::Spans, Signal::Logs, Signal::Metrics].map(|signal| super::traces::newest(&snapshot, signal).map(|time| time.to_string())))
+            let newest = Signal::ALL.map(|signal| super::traces::newest(&snapshot, signal).map(|time| time.to_string()));
+            Ok((newest, storage.sizes(&snapshot)))
         })
         .await?;
     let value = json!({
@@ -32,6 +33,7 @@ pub(crate) async fn status(State(query): State<Arc<Query>>, caller: Caller) -> R
         "endpoints": {"otlp_grpc": query.doors.otlp_grpc, "otlp_http": query.doors.otlp_http, "http": query.doors.http},
         "newest": {"spans": newest[0], "logs": newest[1], "metrics": newest[2]},
         "storage": stats,
+        "sizes": *sizes,
         "ingest": query.ingest.status(),
         "auth": {"token_needed": !query.auth.is_open()},
     });
@@ -80,27 +82,9 @@ fn storage_metrics(query: &Query, out: &mut String) {
     family("duplicate_requests_total", "counter", "Retries that were not stored again.", stats.duplicate_requests);
     family("seals_total", "counter", "Blocks written from live rows.", stats.seals);
     family("merges_total", "counter", "Merges.", stats.merges);
+    family("deleted_rows_total", "counter", "Rows deleted by queries since the start.", stats.deleted_rows);
+    family("expired_rows_total", "counter", "Rows that retention removed since the start.", stats.expired_rows);
     family("quarantined_bytes", "gauge", "Bytes set aside as unreadable.", stats.quarantined_bytes);
     family("replayed", "gauge", "1 when answers are complete.", u64::from(stats.replayed));
     family("read_only", "gauge", "1 when syncing failed twice and ingest is refused.", u64::from(stats.read_only));
-}
-
-pub(crate) async fn settle(State(query): State<Arc<Query>>, _operator: Operator) -> Result<Response> {
-    query.storage.settle().await?;
-    Ok(json("{\"settled\":true}".into()))
-}
-
-/// Body: nothing, or `{"repair": true}`.
-pub(crate) async fn verify(State(query): State<Arc<Query>>, _operator: Operator, body: Bytes) -> Result<Response> {
-    let wanted: serde_json::Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(&body).unwrap_or_default() };
-    let repair = match wanted.get("repair") {
-        None if wanted.is_object() => false,
-        Some(serde_json::Value::Bool(repair)) => *repair,
-        _ => return Err(Error::Invalid("the body is nothing or {\"repair\": true}".into())),
-    };
-    let storage = query.storage.clone();
-    let work = move || if repair { storage.repair() } else { Ok(storage.verify().report()) };
-    let report = tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(format!("verifying broke off: {error}")))??;
-    let text = serde_json::to_string(&report).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(json(text))
 }

@@ -69,6 +69,32 @@ fn examine(status: &Value) -> Vec<Finding> {
         true => check(false, "writing", "refused: syncing to disk failed twice; look at the disk and the server's log, then restart it".into()),
     }
     check(true, "stored", format!("{} rows in {} blocks, {}", number("block_rows"), number("blocks"), size(number("block_bytes"))));
+    let list = |path: &str| status.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    for dataset in list("/sizes/datasets") {
+        let text = |name: &str| dataset.get(name).map(value::plain).unwrap_or_default();
+        let bytes = |name: &str| size(dataset.get(name).and_then(value::integer).unwrap_or(0));
+        let words = format!(
+            "{}: {} rows in {} blocks, {} of which {} index, {} B a row",
+            text("dataset"),
+            text("rows"),
+            text("blocks"),
+            bytes("bytes"),
+            bytes("index_bytes"),
+            text("bytes_per_row"),
+        );
+        check(true, "size", words);
+    }
+    for service in list("/sizes/services").iter().take(3) {
+        let text = |name: &str| service.get(name).map(value::plain).unwrap_or_default();
+        check(
+            true,
+            "size",
+            format!("about {} are {} of {}", size(service.get("bytes").and_then(value::integer).unwrap_or(0)), text("dataset"), text("service")),
+        );
+    }
+    for advice in list("/sizes/advice") {
+        check(true, "drop first", value::plain(&advice));
+    }
     let free = number("free_bytes");
     check(
         free == 0 || free > 2 << 30,

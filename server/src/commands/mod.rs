@@ -1,14 +1,17 @@
-//! One file per command. `serve` runs the server; the others ask its API.
+//! One file per command. `serve` runs the server, `backup` and `restore` work on its files; the others ask its API.
 //!
 //! Exit codes: 0 answered, 1 failed, 2 the command was used wrongly, 130 by Ctrl-C; `run` and `curl` end with that of their command.
 //! Ctrl-C ends the process, its connection closes, and the server stops working on the question.
 
+mod backup;
 mod completion;
 mod curl;
+mod delete;
 mod demo;
 mod doctor;
 mod impact;
 mod logs;
+mod retention;
 mod run;
 mod search;
 mod serve;
@@ -40,6 +43,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Run(arguments) => return run::run(&arguments),
         Command::Curl(arguments) => return curl::run(&arguments),
         Command::Demo(options) => return demo::run(&options),
+        Command::Backup(arguments) => backup::backup(&arguments)?,
+        Command::Restore(arguments) => backup::restore(&arguments)?,
+        Command::Delete(arguments) => return delete::run(&arguments),
+        Command::Retention(arguments) => retention::run(&arguments)?,
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Version(arguments) => version::run(&arguments)?,
         Command::Completion { shell } => completion::run(shell)?,

@@ -115,6 +115,7 @@ fn code(kind: FileKind) -> u8 {
         FileKind::Tok => 3,
         FileKind::Edg => 5,
         FileKind::Lnk => 6,
+        FileKind::Day => 7,
     }
 }
 
@@ -150,8 +151,13 @@ impl Checked {
     pub(crate) fn side(meta: &BlockMeta, objects: &Arc<dyn ObjectIo>, kind: FileKind, version: u8) -> Result<Option<Self>> {
         let Some(file) = meta.files.iter().find(|file| file.kind == kind) else { return Ok(None) };
         let name = names::block_file(meta.tenant, meta.signal, meta.id, kind);
+        Self::open(objects, name, file, version).map(Some)
+    }
+
+    /// A side file by its name.
+    pub(crate) fn open(objects: &Arc<dyn ObjectIo>, name: String, file: &BlockFile, version: u8) -> Result<Self> {
         let sums = read_trailer(objects.as_ref(), &name, file, version)?;
-        Ok(Some(Self::new(objects.clone(), name, sums)))
+        Ok(Self::new(objects.clone(), name, sums))
     }
 
     pub(crate) fn len(&self) -> u64 {

@@ -76,7 +76,7 @@ pub(crate) fn read_block(block: &Arc<Block>, each: &mut dyn FnMut(RecordBatch) -
     each_batch(&Input { block: block.clone(), rows }, &mut |file, batch| each(joined(&batch, &file.dense, block.meta.signal)?))
 }
 
-fn sorted(file: &RowFile) -> bool {
+pub(super) fn sorted(file: &RowFile) -> bool {
     file.metadata().row_groups().iter().all(|group| group.sorting_columns().is_some_and(|columns| !columns.is_empty()))
 }
 
@@ -87,7 +87,7 @@ fn stacked(target: Target<'_>, inputs: &[Input]) -> Option<Vec<IndexRun>> {
 }
 
 /// Calls `each` with the rows of an input in order, as they stand in the file but for `observed_time`.
-fn each_batch(input: &Input, each: &mut dyn FnMut(&RowFile, RecordBatch) -> Result<()>) -> Result<()> {
+pub(super) fn each_batch(input: &Input, each: &mut dyn FnMut(&RowFile, RecordBatch) -> Result<()>) -> Result<()> {
     let file = input.block.rows_file()?;
     let (from, to) = (input.rows.row as usize, (input.rows.row + input.rows.rows) as usize);
     for (at, group) in file.groups.iter().enumerate() {
@@ -115,7 +115,7 @@ fn read(file: &RowFile, signal: Signal, group: usize, ranges: impl Iterator<Item
 }
 
 /// Rows go over as they are when both files have the same dense columns; else their attributes are put together and split anew.
-fn add(writer: &mut BlockWriter<'_>, file: &RowFile, batch: &RecordBatch) -> Result<()> {
+pub(super) fn add(writer: &mut BlockWriter<'_>, file: &RowFile, batch: &RecordBatch) -> Result<()> {
     if same_columns(writer.keys(), &file.dense) { writer.add_split(batch) } else { writer.add(&joined(batch, &file.dense, writer.signal())?) }
 }
 

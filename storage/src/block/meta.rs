@@ -35,6 +35,8 @@ pub enum FileKind {
     Edg,
     /// Links by target.
     Lnk,
+    /// Trace ids of a day → blocks: no block's own file, but a side file like theirs.
+    Day,
 }
 
 /// Rows `[row, row + rows)` of a block whose partition time lies in one 10-minute window.

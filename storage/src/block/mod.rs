@@ -16,6 +16,8 @@
 //! | `logs` | text index of bodies |
 //! | `derived` | calls by minute and links, made of the spans by `trace/` |
 //! | `merge` | runs of rows of several blocks → one block |
+//! | `rewrite` | a block anew, without some of its rows |
+//! | `day` | trace ids of a day → its blocks |
 //! | `cache` | opened footers, directories, filters, bounded |
 //! | `prune` | which rows can match, as far as meta, statistics and side files know |
 //! | `part` | a row group as the scan reads it: columns by page, when asked |
@@ -46,6 +48,10 @@ pub(crate) mod derived;
 
 pub(crate) mod merge;
 
+pub(crate) mod rewrite;
+
+pub(crate) mod day;
+
 mod cache;
 
 mod prune;
@@ -65,6 +71,7 @@ use cache::{OPENED, Opened, Serial, What};
 use derived::pages::Pages;
 use hopline_trace::{Edge, LinkRow};
 use logs::search::TextIndex;
+use parking_lot::RwLock;
 use std::sync::Arc;
 
 /// A block that can be read: its meta and where its files are.
@@ -73,11 +80,13 @@ pub struct Block {
     pub meta: BlockMeta,
     pub objects: Arc<dyn ObjectIo>,
     serial: Serial,
+    /// Finds traces in it together with the other blocks of its day; set by upkeep.
+    day: RwLock<Option<(Arc<day::DayIndex>, u32)>>,
 }
 
 impl Block {
     pub fn new(meta: BlockMeta, objects: Arc<dyn ObjectIo>) -> Self {
-        Self { meta, objects, serial: Serial::next() }
+        Self { meta, objects, serial: Serial::next(), day: RwLock::default() }
     }
 
     /// The Parquet file, footer read.

@@ -210,6 +210,22 @@ impl Tix {
         Ok(runs)
     }
 
+    pub(crate) fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The hashes of a group's traces, ascending, each once.
+    pub(crate) fn group_hashes(&self, at: usize) -> Result<Vec<u64>> {
+        let mut hashes: Vec<u64> = Vec::with_capacity(GROUP_TRACES);
+        self.group(at, &mut |run| {
+            if hashes.last() != Some(&run.hash) {
+                hashes.push(run.hash);
+            }
+            true
+        })?;
+        Ok(hashes)
+    }
+
     /// Calls `each` with the runs of a group while it says so.
     fn group(&self, at: usize, each: &mut dyn FnMut(Run) -> bool) -> Result<()> {
         let from = if at == 0 { 0 } else { self.groups[at - 1].1 };

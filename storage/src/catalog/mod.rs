@@ -16,6 +16,7 @@ pub(crate) mod memory;
 mod sqlite;
 
 pub use sqlite::SqliteCatalog;
+pub(crate) use sqlite::{catalog_epoch, copy_catalog};
 
 use crate::block::{BlockId, BlockMeta};
 use crate::error::Result;

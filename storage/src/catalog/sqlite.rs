@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::wal::Stream;
 use hopline_model::{Lsn, Signal, TenantId, UnixNanos};
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, params};
 use std::path::Path;
 
 /// `PRAGMA user_version`; a newer one is refused untouched.
@@ -30,19 +30,12 @@ pub struct SqliteCatalog {
 
 impl SqliteCatalog {
     pub fn open(path: &Path) -> Result<Self> {
-        let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                Error::corrupt(path.display().to_string(), format!("{error}; nothing was changed: restore it from a copy of the directory"))
-            }
-            _ => error.into(),
-        };
         let connection = Connection::open(path)?;
-        let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
-        if found > FORMAT {
-            return Err(Error::Newer { what: path.display().to_string(), found, known: FORMAT });
-        }
+        let found = format(&connection, path)?;
         connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // What a removed block's meta says of its rows leaves the file with it.
+        connection.query_row("PRAGMA secure_delete=ON", [], |_| Ok(()))?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         let mut catalog = connection;
         if found == 0 {
@@ -66,6 +59,54 @@ impl SqliteCatalog {
         transaction.commit()?;
         Ok(result)
     }
+}
+
+/// The format of a catalog; a newer one is refused.
+fn format(connection: &Connection, path: &Path) -> Result<u32> {
+    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            Error::corrupt(path.display().to_string(), format!("{error}; nothing was changed: restore it from a copy of the directory"))
+        }
+        _ => error.into(),
+    };
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
+    if found > FORMAT {
+        return Err(Error::Newer { what: path.display().to_string(), found, known: FORMAT });
+    }
+    Ok(found)
+}
+
+/// Opens the catalog of a store that another process may be using; changes nothing.
+fn visit(path: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    format(&connection, path)?;
+    Ok(connection)
+}
+
+/// The epoch of a store that another process may be using: a start of it begins another one.
+pub(crate) fn catalog_epoch(path: &Path) -> Result<u32> {
+    let mut connection = visit(path)?;
+    let transaction = connection.transaction()?;
+    Ok(state(&transaction, "epoch")? as u32)
+}
+
+/// Copies the catalog of a store that another process may be using, as of one instant. Gives its epoch and its blocks.
+pub(crate) fn copy_catalog(path: &Path, to: &Path) -> Result<(u32, Vec<BlockMeta>)> {
+    match std::fs::remove_file(to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", to)(error)),
+        _ => {}
+    }
+    visit(path)?.execute("VACUUM INTO ?", [to.display().to_string()])?;
+    let mut copy = Connection::open(to)?;
+    copy.query_row("PRAGMA journal_mode=DELETE", [], |row| row.get::<_, String>(0))?;
+    let transaction = copy.transaction()?;
+    // Their files are on their way out and are not copied.
+    transaction.execute("DELETE FROM blocks WHERE removed = 1", [])?;
+    let (epoch, blocks) = (state(&transaction, "epoch")? as u32, metas(&transaction, false)?);
+    transaction.commit()?;
+    copy.close().map_err(|(_, error)| error)?;
+    Ok((epoch, blocks))
 }
 
 fn state(transaction: &Transaction<'_>, name: &str) -> Result<i64> {
@@ -192,7 +233,10 @@ impl Catalog for SqliteCatalog {
                 transaction.execute("DELETE FROM blocks WHERE id = ? AND removed = 1", [id.0 as i64])?;
             }
             Ok(())
-        })
+        })?;
+        // Nor does SQLite's own log keep what was removed. A reader in the way: the next one does it.
+        self.connection.lock().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
     }
 
     fn forget_sealed(&self, epoch: u32, lsn_next: Lsn) -> Result<()> {

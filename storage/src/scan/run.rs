@@ -10,6 +10,7 @@ use super::part::{ChunkPart, Part, output_schema};
 use super::predicate::Predicate;
 use super::request::{Column, Order, ScanRequest, ScanStats};
 use crate::block::Block;
+use crate::block::day::TraceBlocks;
 use crate::error::{Error, Kind, Result};
 use crate::snapshot::{Chunk, Snapshot};
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -98,9 +99,10 @@ impl<'a> Scan<'a> {
             for chunk in snapshot.chunks(request.signal) {
                 scan.push((chunk.time_min.0, chunk.time_max.0), Unit::Chunk(chunk));
             }
+            let mut traces = TraceBlocks::of(&scan.filter);
             for block in snapshot.blocks(request.signal) {
                 scan.stats.blocks += 1;
-                if block.may_match(&scan.filter, scan.range) {
+                if block.may_match(&scan.filter, scan.range) && traces.as_mut().is_none_or(|traces| traces.may_hold(block)) {
                     scan.push((block.meta.time_min, block.meta.time_max), Unit::Block(block));
                 } else {
                     scan.stats.blocks_pruned += 1;

@@ -11,6 +11,8 @@
 //! | `torn` | a damaged WAL, byte by byte |
 //! | `quarantine` | a store that starts over a damaged WAL or damaged blocks |
 //! | `newer` | a directory of a newer version |
+//! | `removal` | deletion by query, what retention keeps, the trace index of a day, sizes |
+//! | `months` | a month of data is asked as quickly as an hour of it |
 //! | `many_blocks` | planning over 100,000 blocks |
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -28,8 +30,10 @@ mod failpoints;
 mod faults;
 mod life;
 mod many_blocks;
+mod months;
 mod newer;
 mod quarantine;
+mod removal;
 mod soak;
 pub(crate) mod store;
 mod torn;

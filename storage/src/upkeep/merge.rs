@@ -5,8 +5,11 @@
 //!
 //! Memory: rows go from the inputs' row groups to the output's, never a whole window (`block/merge.rs`).
 
+use super::days::Days;
 use super::ids::BlockIds;
 use super::plan::{Believed, MergePlan, merge};
+use super::retention::Retention;
+use super::rewrite::{Delete, Deleted};
 use crate::block::derived;
 use crate::block::merge::{Input, merge_blocks};
 use crate::block::write::Target;
@@ -15,11 +18,13 @@ use crate::catalog::{Catalog, Commit};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::health::Health;
-use crate::objects::{ObjectIo, names};
+use crate::objects::{FileIo, ObjectIo, names};
 use crate::snapshot::Snapshot;
 use crate::version::Versions;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hopline_model::{Clock, TenantId, TimeRange, UnixNanos};
+use parking_lot::Mutex;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -32,6 +37,8 @@ pub(crate) enum Command {
     Settle(oneshot::Sender<Result<()>>),
     /// "Write this block anew from its rows: its side files are damaged." `done`: bounded(1).
     Rebuild { tenant: TenantId, block: BlockId, done: Sender<Result<Rebuilt>> },
+    /// "Delete these rows from every block."
+    Delete { tenant: TenantId, delete: Delete, done: oneshot::Sender<Result<Deleted>> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +61,12 @@ pub(crate) struct Merge {
     pub(crate) delay_nano: i64,
     pub(crate) input_bytes_max: u64,
     pub(crate) memory_bytes_max: u64,
+    /// What is kept of old days.
+    pub(crate) retention: Arc<Retention>,
+    /// For the indexes of days.
+    pub(crate) files: Arc<dyn FileIo>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) days: Mutex<Days>,
 }
 
 const TICK: Duration = Duration::from_secs(5);
@@ -64,14 +77,21 @@ impl Merge {
     /// Runs until the sender of `commands` is gone.
     pub(crate) fn run(self, commands: &Receiver<Command>) {
         let mut not_before = Instant::now();
+        self.load_days();
         loop {
             match commands.recv_timeout(TICK) {
                 Ok(Command::Settle(done)) => {
-                    let _ = done.send(self.merge_all(0));
+                    let merged = self.merge_all(0);
+                    self.tend_days();
+                    let _ = done.send(merged);
                     continue;
                 }
                 Ok(Command::Rebuild { tenant, block, done }) => {
                     let _ = done.send(self.rebuild(tenant, block));
+                    continue;
+                }
+                Ok(Command::Delete { tenant, delete, done }) => {
+                    let _ = done.send(self.delete(tenant, &delete));
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -83,6 +103,11 @@ impl Merge {
                 self.health.note(format!("blocks could not be merged and stay as they are: {error}"));
                 not_before = Instant::now() + RETRY_AFTER;
             }
+            if let Err(error) = self.reduce() {
+                self.health.note(format!("what is to be kept of old days could not be written, they stay whole for now: {error}"));
+                not_before = Instant::now() + RETRY_AFTER;
+            }
+            self.tend_days();
         }
     }
 
@@ -180,10 +205,6 @@ impl Merge {
             edges?;
         }
         Ok(())
-    }
-
-    fn going(&self) -> Result<()> {
-        if self.health.is_stopping() { Err(Error::Closed("storage is shutting down".into())) } else { Ok(()) }
     }
 }
 

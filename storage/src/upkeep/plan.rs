@@ -2,7 +2,7 @@
 
 use crate::block::{BlockId, BlockMeta};
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
-use hopline_model::{Signal, UnixNanos};
+use hopline_model::{Signal, TenantId, UnixNanos};
 
 /// A window: 10 minutes of partition time.
 pub(crate) const WINDOW_NANO: i64 = 10 * 60 * 1_000_000_000;
@@ -34,33 +34,94 @@ impl Believed {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RetentionLimits {
-    pub(crate) age_nano: i64,
-    pub(crate) blocks_bytes_max: u64,
+/// The level of a block that retention has reduced to what is kept longer. It is never merged.
+pub(crate) const KEPT: u8 = 3;
+
+/// How long rows stay, by tenant and dataset.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ages {
+    pub(crate) default_nano: i64,
+    /// (tenant, dataset, age): the most particular one holds, of two alike the later.
+    pub(crate) rules: Vec<(Option<TenantId>, Option<String>, i64)>,
+    /// What is kept of spans and logs stays so long; 0: they go whole.
+    pub(crate) keep_nano: i64,
+}
+
+impl Ages {
+    /// The age of a dataset's rows.
+    pub(crate) fn of(&self, tenant: TenantId, dataset: &str) -> i64 {
+        let fits = |rule: &&(Option<TenantId>, Option<String>, i64)| {
+            rule.0.is_none_or(|wanted| wanted == tenant) && rule.1.as_ref().is_none_or(|wanted| wanted == dataset)
+        };
+        let particular = |rule: &&(Option<TenantId>, Option<String>, i64)| (rule.0.is_some(), rule.1.is_some());
+        self.rules.iter().filter(fits).max_by_key(particular).map_or(self.default_nano, |rule| rule.2)
+    }
+
+    /// The age at which something is kept of a dataset's days, and until when; `None`: they go whole.
+    pub(crate) fn keeps(&self, tenant: TenantId, signal: Signal) -> Option<i64> {
+        let age = self.of(tenant, signal.name());
+        (signal != Signal::Metrics && self.keep_nano > age).then_some(self.keep_nano)
+    }
+
+    /// The instant from which a block is too old to stay at all.
+    pub(crate) fn end(&self, meta: &BlockMeta) -> i64 {
+        let age = self.keeps(meta.tenant, meta.signal).unwrap_or_else(|| self.of(meta.tenant, meta.signal.name()));
+        newest(meta).saturating_add(age)
+    }
+
+    /// The instant from which only a part of a block stays: whole days at once, so that a trace is judged by all of its spans.
+    pub(crate) fn reduce_at(&self, meta: &BlockMeta) -> Option<i64> {
+        self.keeps(meta.tenant, meta.signal).filter(|_| meta.level < KEPT)?;
+        Some((day_of(meta) + 1).saturating_mul(NANOS_PER_DAY).saturating_add(self.of(meta.tenant, meta.signal.name())))
+    }
+}
+
+/// Days since 1970 of the newest window of a block.
+pub(crate) fn day_of(meta: &BlockMeta) -> i64 {
+    newest(meta).saturating_sub(1).div_euclid(NANOS_PER_DAY)
 }
 
 /// End of the newest window of a block: when its age starts.
-fn newest(meta: &BlockMeta) -> i64 {
+pub(crate) fn newest(meta: &BlockMeta) -> i64 {
     meta.windows.iter().map(|rows| rows.window.saturating_add(WINDOW_NANO)).max().unwrap_or(meta.time_max)
 }
 
-/// Blocks past their age, then the oldest until the rest fits the disk budget. `now`: `None` when no clock can be believed.
-pub(crate) fn expired(blocks: &[&BlockMeta], now: Option<UnixNanos>, limits: RetentionLimits) -> Vec<BlockId> {
+/// What retention is to do, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// Past their age.
+    pub(crate) old: Vec<BlockId>,
+    /// The oldest of the others, until the rest fits the disk budget.
+    pub(crate) over_budget: Vec<BlockId>,
+    /// Past their age, with something in them that may stay longer.
+    pub(crate) reduce: Vec<BlockId>,
+}
+
+/// `now`: `None` when no clock can be believed.
+pub(crate) fn due(blocks: &[&BlockMeta], now: Option<UnixNanos>, ages: &Ages, blocks_bytes_max: u64) -> Due {
     let mut by_age: Vec<&&BlockMeta> = blocks.iter().collect();
     by_age.sort_by_key(|meta| (newest(meta), meta.id));
     let mut bytes: u64 = blocks.iter().map(|meta| meta.bytes()).sum();
-    let oldest_kept = now.map(|now| now.0.saturating_sub(limits.age_nano));
-    let mut expired = Vec::new();
-    for meta in by_age {
-        let old = oldest_kept.is_some_and(|oldest| newest(meta) < oldest);
-        if !old && bytes <= limits.blocks_bytes_max {
-            break;
+    let past = |instant: i64| now.is_some_and(|now| instant < now.0);
+    let (old, rest): (Vec<&&BlockMeta>, Vec<&&BlockMeta>) = by_age.into_iter().partition(|meta| past(ages.end(meta)));
+    bytes -= old.iter().map(|meta| meta.bytes()).sum::<u64>();
+    let mut due = Due { old: old.iter().map(|meta| meta.id).collect(), ..Due::default() };
+    for meta in rest {
+        if bytes > blocks_bytes_max {
+            bytes -= meta.bytes();
+            due.over_budget.push(meta.id);
+        } else if ages.reduce_at(meta).is_some_and(past) {
+            due.reduce.push(meta.id);
         }
-        bytes -= meta.bytes();
-        expired.push(meta.id);
     }
-    expired
+    due
+}
+
+/// Whether blocks past their age are so much of all that somebody should look before they go.
+pub(crate) fn is_much(blocks: &[&BlockMeta], old: &[BlockId], share_max_percent: u8, bytes_min: u64) -> bool {
+    let all: u64 = blocks.iter().map(|meta| meta.bytes()).sum();
+    let going: u64 = blocks.iter().filter(|meta| old.contains(&meta.id)).map(|meta| meta.bytes()).sum();
+    going >= bytes_min && u128::from(going) * 100 > u128::from(all) * u128::from(share_max_percent)
 }
 
 /// Blocks of one signal that become blocks of `level`.
@@ -75,7 +136,6 @@ pub(crate) struct MergePlan {
 /// of an ended day, when there are at least two. So many that their files are not much above `input_bytes_max`.
 pub(crate) fn merge(blocks: &[&BlockMeta], now: UnixNanos, delay_nano: i64, input_bytes_max: u64) -> Option<MergePlan> {
     let ended = |end: i64| end.saturating_add(delay_nano) <= now.0;
-    let day = |meta: &BlockMeta| newest(meta).saturating_sub(1).div_euclid(NANOS_PER_DAY);
     for signal in Signal::ALL {
         let mut first: Vec<&&BlockMeta> = blocks.iter().filter(|meta| meta.signal == signal && meta.level == 0 && ended(newest(meta))).collect();
         first.sort_by_key(|meta| (newest(meta), meta.id));
@@ -84,12 +144,12 @@ pub(crate) fn merge(blocks: &[&BlockMeta], now: UnixNanos, delay_nano: i64, inpu
         }
         let mut second: Vec<&&BlockMeta> = blocks
             .iter()
-            .filter(|meta| meta.signal == signal && meta.level == 1 && ended((day(meta) + 1).saturating_mul(NANOS_PER_DAY)))
+            .filter(|meta| meta.signal == signal && meta.level == 1 && ended((day_of(meta) + 1).saturating_mul(NANOS_PER_DAY)))
             // A block that is large already gains nothing.
             .filter(|meta| meta.bytes() <= input_bytes_max / 2)
             .collect();
         second.sort_by_key(|meta| (newest(meta), meta.id));
-        for of_one_day in second.chunk_by(|a, b| day(a) == day(b)) {
+        for of_one_day in second.chunk_by(|a, b| day_of(a) == day_of(b)) {
             let inputs = up_to(of_one_day, input_bytes_max);
             if inputs.len() > 1 {
                 return Some(MergePlan { signal, inputs, level: 2 });
@@ -114,7 +174,6 @@ fn up_to(blocks: &[&&BlockMeta], bytes_max: u64) -> Vec<BlockId> {
 mod tests {
     use super::*;
     use crate::block::{BlockFile, FileKind, WindowRows};
-    use hopline_model::TenantId;
 
     fn block(id: u64, window: i64, bytes: u64) -> BlockMeta {
         BlockMeta {
@@ -142,18 +201,64 @@ mod tests {
     fn what_expires() {
         let blocks = [block(1, 0, 10), block(2, 100 * WINDOW_NANO, 10), block(3, 50 * WINDOW_NANO, 10)];
         let blocks: Vec<&BlockMeta> = blocks.iter().collect();
-        let check = |now: Option<i64>, bytes_max, expect: &[u64]| {
-            let limits = RetentionLimits { age_nano: 10 * WINDOW_NANO, blocks_bytes_max: bytes_max };
-            let ids: Vec<u64> = expired(&blocks, now.map(UnixNanos), limits).iter().map(|id| id.0).collect();
-            assert_eq!(ids, expect, "{now:?} {bytes_max}");
+        let check = |now: Option<i64>, bytes_max, old: &[u64], over_budget: &[u64]| {
+            let ages = Ages { default_nano: 10 * WINDOW_NANO, ..Ages::default() };
+            let due = due(&blocks, now.map(UnixNanos), &ages, bytes_max);
+            let ids = |ids: &[u64]| ids.iter().copied().map(BlockId).collect::<Vec<_>>();
+            assert_eq!(due, Due { old: ids(old), over_budget: ids(over_budget), reduce: vec![] }, "{now:?} {bytes_max}");
         };
-        check(Some(0), 100, &[]);
-        check(Some(11 * WINDOW_NANO), 100, &[]);
-        check(Some(11 * WINDOW_NANO + 1), 100, &[1]);
-        check(Some(1000 * WINDOW_NANO), 100, &[1, 3, 2]);
-        check(None, 100, &[]);
-        check(None, 20, &[1]);
-        check(Some(0), 9, &[1, 3, 2]);
+        check(Some(0), 100, &[], &[]);
+        check(Some(11 * WINDOW_NANO), 100, &[], &[]);
+        check(Some(11 * WINDOW_NANO + 1), 100, &[1], &[]);
+        check(Some(1000 * WINDOW_NANO), 100, &[1, 3, 2], &[]);
+        check(None, 100, &[], &[]);
+        check(None, 20, &[], &[1]);
+        check(Some(0), 9, &[], &[1, 3, 2]);
+        check(Some(11 * WINDOW_NANO + 1), 10, &[1], &[3]);
+    }
+
+    /// The most particular rule holds: tenant and dataset, then tenant, then dataset, then the default.
+    #[test]
+    fn ages_by_tenant_and_dataset() {
+        let (a, b) = (TenantId(1), TenantId(2));
+        let logs = || Some("logs".to_string());
+        let ages =
+            Ages { default_nano: 1, rules: vec![(None, logs(), 2), (Some(a), None, 3), (Some(a), logs(), 4), (None, logs(), 5)], keep_nano: 4 };
+        let found = [(a, "logs"), (a, "spans"), (b, "logs"), (b, "spans")].map(|(tenant, dataset)| ages.of(tenant, dataset));
+        assert_eq!(found, [4, 3, 5, 1]);
+        // Something is kept only where that is longer than all of it, and of metrics nothing.
+        let kept =
+            [(a, Signal::Logs), (a, Signal::Spans), (b, Signal::Logs), (b, Signal::Metrics)].map(|(tenant, signal)| ages.keeps(tenant, signal));
+        assert_eq!(kept, [None, Some(4), None, None]);
+    }
+
+    /// A day is reduced as a whole once it is past its age; what is kept of it goes when that is past its own.
+    #[test]
+    fn what_is_reduced() {
+        let days = |days: i64| days * NANOS_PER_DAY;
+        let at = |id: u64, level: u8, time: i64| BlockMeta { level, ..block(id, time, 10) };
+        let blocks = [at(1, 2, 0), at(2, 1, days(1) - WINDOW_NANO), at(3, KEPT, 0), at(4, 2, days(1))];
+        let blocks: Vec<&BlockMeta> = blocks.iter().collect();
+        let ages = Ages { default_nano: days(7), keep_nano: days(30), ..Ages::default() };
+        let check = |now: i64, old: &[u64], reduce: &[u64]| {
+            let due = due(&blocks, Some(UnixNanos(now)), &ages, u64::MAX);
+            let ids = |ids: &[BlockId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
+            assert_eq!((ids(&due.old), ids(&due.reduce)), (old.to_vec(), reduce.to_vec()), "{now}");
+        };
+        check(days(8), &[], &[]);
+        check(days(8) + 1, &[], &[1, 2]);
+        check(days(9) + 1, &[], &[1, 2, 4]);
+        check(days(30) + WINDOW_NANO + 1, &[1, 3], &[2, 4]);
+    }
+
+    /// A removal of more than its share waits, one below the smallest size never does.
+    #[test]
+    fn what_is_much() {
+        let blocks = [block(1, 0, 60), block(2, 0, 40)];
+        let blocks: Vec<&BlockMeta> = blocks.iter().collect();
+        let check = |old: &[u64], percent, bytes_min| is_much(&blocks, &old.iter().copied().map(BlockId).collect::<Vec<_>>(), percent, bytes_min);
+        assert!(check(&[1], 50, 0) && !check(&[2], 50, 0) && !check(&[1], 60, 0) && !check(&[1, 2], 100, 0));
+        assert!(!check(&[1], 50, 61) && !check(&[], 0, 0));
     }
 
     /// A jump of ten years, in a run or between two, is not believed; an ordinary pause is.

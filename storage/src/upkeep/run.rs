@@ -22,7 +22,7 @@ pub(crate) struct Upkeep {
     pub(crate) data_dir: PathBuf,
     pub(crate) free_bytes_min: u64,
     pub(crate) reserve: Arc<Reserve>,
-    pub(crate) retention: Retention,
+    pub(crate) retention: Arc<Retention>,
     /// Once, soon after start.
     pub(crate) sweep: Option<Sweep>,
     /// The merge task, which writes blocks anew.
@@ -32,6 +32,8 @@ pub(crate) struct Upkeep {
 /// A full disk is noticed, and its end too, within this.
 const TICK: Duration = Duration::from_millis(500);
 const TICKS_PER_RETENTION: u32 = 60;
+/// Files that nobody reads any more go within two seconds of their grace.
+const TICKS_PER_DELETION: u32 = 4;
 
 impl Upkeep {
     /// Runs until the sender of `stop` is gone.
@@ -45,14 +47,17 @@ impl Upkeep {
                 }
             }
             let volume_bytes = self.look_at_space();
-            if tick % TICKS_PER_RETENTION == 0 {
-                let kept = match volume_bytes {
-                    Some(volume_bytes) => self.retention.expire(volume_bytes),
-                    None => Ok(()),
-                };
-                if let Err(error) = kept.and_then(|()| self.retention.delete_unread()) {
-                    self.health.note(format!("old blocks could not be removed, tried again later: {error}"));
-                }
+            let mut removed = Ok(());
+            if tick % TICKS_PER_RETENTION == 0
+                && let Some(volume_bytes) = volume_bytes
+            {
+                removed = self.retention.expire(volume_bytes, false);
+            }
+            if tick % TICKS_PER_DELETION == 0 {
+                removed = removed.and(self.retention.delete_unread());
+            }
+            if let Err(error) = removed {
+                self.health.note(format!("old blocks could not be removed, tried again later: {error}"));
             }
             tick += 1;
         }

@@ -38,7 +38,8 @@ pub(crate) struct Entry {
     pub(crate) rows: Rows,
 }
 
-/// One request: all of its entries are kept or none.
+/// One request: all of its entries are kept or none. One without entries ends the segment behind its group, so that the whole
+/// segment can go once it is sealed.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) entries: Vec<Entry>,
@@ -97,9 +98,16 @@ impl Writer {
                 refuse(group, Kind::Closed, READ_ONLY);
                 continue;
             }
-            match self.write(&mut active, &group, bytes, &mut buffer) {
+            let ends = group.iter().any(|request| request.entries.is_empty());
+            let written = if entries == 0 { Ok(self.next) } else { self.write(&mut active, &group, bytes, &mut buffer) };
+            match written {
                 Ok(first) => {
-                    failed_syncs = 0;
+                    if entries > 0 {
+                        failed_syncs = 0;
+                    }
+                    if ends && let Some(ended) = active.take() {
+                        self.segments.ended(ended.head.first);
+                    }
                     self.show(group, first);
                 }
                 Err(Failed { error, sync }) => {
