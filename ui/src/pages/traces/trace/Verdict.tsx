@@ -15,7 +15,6 @@ const SIGNS: Record<WhyWire['verdict'], { icon: IconName; tone: string; word: st
   slow_and_failed: { icon: 'error', tone: 'error', word: 'Slow and failed' },
   degraded: { icon: 'error', tone: 'warn', word: 'Answered, but a call inside failed' },
   ordinary: { icon: 'check', tone: 'good', word: 'Ordinary' },
-  degraded: { icon: 'error', tone: 'warn', word: 'Answered, but a call inside failed' },
   too_few: { icon: 'info', tone: 'muted', word: 'Nothing to compare with yet' },
 };
 
