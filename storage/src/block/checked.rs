@@ -113,8 +113,8 @@ fn code(kind: FileKind) -> u8 {
         FileKind::Tix => 1,
         FileKind::Idx => 2,
         FileKind::Tok => 3,
-        FileKind::Edg => 5,
-        FileKind::Lnk => 6,
+        FileKind::Edg => 4,
+        FileKind::Lnk => 5,
     }
 }
 
