@@ -113,9 +113,9 @@ fn code(kind: FileKind) -> u8 {
         FileKind::Tix => 1,
         FileKind::Idx => 2,
         FileKind::Tok => 3,
-        FileKind::Edg => 5,
-        FileKind::Lnk => 6,
-        FileKind::Day => 7,
+        FileKind::Edg => 4,
+        FileKind::Lnk => 5,
+        FileKind::Day => 6,
     }
 }
 
