@@ -5,7 +5,7 @@ use crate::cli::{Backup, Format, Restore, Serve};
 use crate::config::Config;
 use crate::print::{Screen, note, out, value};
 use anyhow::{Context, Result};
-use hopline_model::{Clock, SystemClock};
+use hopline_model::SystemClock;
 use hopline_storage::backup::{BackupOptions, Progress, RestoreOptions};
 use serde::Serialize;
 use serde_json::Value;
