@@ -1,9 +1,11 @@
 //! DuckDB reads every Parquet file of a store and counts what SQL over the API counts: the data is in open files.
 
 use crate::harness::otlp::{GaugeOf, LogOf, SpanOf};
-use crate::harness::{Encoding, Message, Server, root};
+use crate::harness::{Encoding, Message, Server, eventually, root};
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 fn messages(part: u64) -> [Message; 3] {
     let now = super::upkeep::hours_ago(part % 3 + 1);
@@ -55,11 +57,17 @@ fn messages(part: u64) -> [Message; 3] {
     [Message::spans(now, &spans), Message::logs(now, &logs), Message::gauges(now, &gauges)]
 }
 
+/// How many files lie below a directory.
+fn files(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries.flatten().map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
+
 /// Blocks of one seal, merged ones, and after a deletion: DuckDB agrees with SQL on rows, by service, by severity and status, on
 /// sums of times and on the values of dense columns.
 #[test]
 fn counts_agree() {
-    let server = Server::start();
+    let server = Server::with(&[], &[("HOPLINE_STORAGE__DELETE_GRACE_MS", "0")]);
     for part in 0..4 {
         for message in messages(part) {
             server.exporter().send(&message, Encoding::ALL[part as usize % Encoding::ALL.len()]);
@@ -70,6 +78,12 @@ fn counts_agree() {
     }
     let (status, deleted) = server.api().post("/api/v1/delete", &json!({"signal": "spans", "q": "service:service-2 number:<100"}));
     assert_eq!((status, deleted["rows"].as_u64()), (200, Some(4 * 33)), "{deleted}");
+    // Files of blocks that were merged or rewritten are read by DuckDB as long as they lie there.
+    eventually(Duration::from_secs(20), || {
+        let (_, found) = server.api().post("/api/v1/verify", &json!({}));
+        let (named, there) = (found["found"]["files"].as_u64().expect("a count"), files(&server.data_dir().join("blocks")));
+        if named == there { Ok(()) } else { Err(format!("{there} files, {named} of them in the catalog")) }
+    });
     let sql = |query: &str| -> Value {
         let (status, answer) = server.api().post("/api/v1/sql", &json!({"query": query}));
         assert_eq!(status, 200, "{answer}");

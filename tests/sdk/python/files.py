@@ -15,9 +15,9 @@ files = sorted(glob.glob(f"{blocks}/*/*/*.parquet"))
 assert files, "there are no files"
 for path in files:
     # Every column of every row, not only what a count needs.
-    read = db.sql(f"select * from read_parquet('{path}')").fetchall()
-    (told,) = db.sql(f"select sum(num_rows) from (select distinct row_group_id, row_group_num_rows as num_rows from parquet_metadata('{path}'))").fetchone()
-    assert len(read) == told, f"{path}: {len(read)} rows read, {told} in the footer"
+    (read,) = db.sql(f"select count(*) from read_parquet('{path}') as t where hash(t) is not null").fetchall()[0]
+    (told,) = db.sql(f"select sum(num_rows) from (select distinct row_group_id, row_group_num_rows as num_rows from parquet_metadata('{path}'))").fetchall()[0]
+    assert read == told, f"{path}: {read} rows read, {told} in the footer"
 for dataset, question in expected.items():
     rows = db.sql(
         f"select {question['by']}, count(*) as n, cast({question['sum']} as bigint) as s"
@@ -29,6 +29,6 @@ for dataset, question in expected.items():
     for a, b in zip(found, wanted):
         assert all(str(a[key]) == str(b[key]) for key in b), f"{dataset}: {a} instead of {b}"
 # A dense key is a plain column.
-(dense,) = db.sql(f"select count(\"attributes.route\") from read_parquet('{blocks}/*/spans/*.parquet', union_by_name=true)").fetchone()
+(dense,) = db.sql(f"select count(\"attributes.route\") from read_parquet('{blocks}/*/spans/*.parquet', union_by_name=true)").fetchall()[0]
 assert dense > 0, "attributes.route is no column"
 print(f"DuckDB {duckdb.__version__} read {len(files)} files and agrees on {sum(len(question['rows']) for question in expected.values())} groups")
