@@ -2,9 +2,7 @@
 
 use super::edges::{New, added, key};
 use super::pages::{Pages, PagesWriter};
-use crate::block::meta::FORMAT;
-use crate::block::write::Target;
-use crate::block::{Block, BlockFile, BlockMeta, FileKind, WindowRows};
+use crate::block::{Block, BlockFile, BlockMeta, FileKind};
 use crate::error::Result;
 use crate::objects::{ObjectIo, names};
 use crate::scan::Cancel;
@@ -93,34 +91,6 @@ pub(crate) fn merge(
     let mut writer = create(objects.as_ref(), meta)?;
     each_sum(runs, &mut |row| writer.push(&row))?;
     writer.finish()
-}
-
-/// What stays of a block whose spans go: a block without rows that holds its edges, named `id`. `None`: it has none, or they cannot be read.
-pub(crate) fn without_rows(target: Target<'_>, block: &Arc<Block>) -> Result<Option<BlockMeta>> {
-    let Some(pages) = whole(block).filter(|pages| pages.len() > 0) else { return Ok(None) };
-    let mut meta = emptied(&block.meta, &target);
-    let mut writer = create(target.objects.as_ref(), &meta)?;
-    each_sum(vec![Run::new(pages, TimeRange::ALL)?], &mut |row| writer.push(&row))?;
-    meta.files = vec![writer.finish()?];
-    Ok(Some(meta))
-}
-
-fn emptied(meta: &BlockMeta, target: &Target<'_>) -> BlockMeta {
-    let newest = meta.windows.iter().max_by_key(|rows| rows.window).map(|rows| WindowRows { row: 0, rows: 0, ..*rows });
-    BlockMeta {
-        id: target.id,
-        level: target.level,
-        format: FORMAT,
-        rows: 0,
-        files: Vec::new(),
-        // Its age.
-        windows: newest.into_iter().collect(),
-        services: Vec::new(),
-        dense: Vec::new(),
-        counts: Vec::new(),
-        created: target.created.0,
-        ..meta.clone()
-    }
 }
 
 /// A block's edges, when every page of them can be read.
