@@ -70,8 +70,9 @@ fn nothing_at_work(server: &Server) {
 /// A question at work is listed for its tenant alone, with how far it is. It ends when it is stopped by its id, when its client leaves, and on Ctrl-C; its place is then free.
 #[test]
 fn a_question_is_seen_and_stopped() {
-    let server = Server::with(&[], &[("HOPLINE_QUERY__CONCURRENCY", "1"), ("HOPLINE_QUERY__TIMEOUT_MS", "600000")]);
-    let spans: Vec<SpanOf> = (0..4000).map(span).collect();
+    let settings = [("HOPLINE_QUERY__CONCURRENCY", "1"), ("HOPLINE_QUERY__TIMEOUT_MS", "600000"), ("HOPLINE_QUERY__SQL_MEMORY_BYTES", "400000000")];
+    let server = Server::with(&[], &settings);
+    let spans: Vec<SpanOf> = (0..2000).map(span).collect();
     server.exporter().send(&Message::spans(now_nano(), &spans), Encoding::Protobuf);
 
     let (status, answer, took) = std::thread::scope(|scope| {
