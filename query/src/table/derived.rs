@@ -53,7 +53,7 @@ impl Derived {
 
     pub(crate) fn about(self) -> &'static str {
         match self {
-            Self::Edges => "one row per minute and sort of call: how many, how slow, how many failed; kept longer than spans",
+            Self::Edges => "one row per minute and sort of call: how many, how slow, how many failed",
             Self::Hops => "one row per call from one service to another, worked out of the spans of its trace",
         }
     }
