@@ -140,6 +140,9 @@ pub(crate) struct Tasks {
     pub(crate) lock: Option<Lock>,
 }
 
+/// A request of so many bytes of rows is small.
+const SMALL_BYTES: u64 = 64 << 10;
+
 impl Storage {
     /// Locks the directory, loads the catalog, checks the WAL, opens a new epoch and starts replay and the tasks behind open doors.
     ///
@@ -179,7 +182,7 @@ impl Storage {
             },
             _ => None,
         };
-        self.room().await?;
+        self.room(append.batches.iter().map(|batch| batch.rows.get_array_memory_size() as u64).sum()).await?;
         let entries = entries(append)?;
         let (done, answer) = oneshot::channel();
         let stopping = || Error::Closed("storage is shutting down: try again".into());
@@ -208,9 +211,12 @@ impl Storage {
         Ok(())
     }
 
-    /// Waits while live rows take more than twice their budget: sealing is behind.
-    async fn room(&self) -> Result<()> {
-        let full = || self.versions.live_bytes() >= 2 * self.config.live_bytes_max;
+    /// Waits while live rows take more than twice their budget: sealing is behind. A small request may use an eighth more: whoever sends
+    /// little is not refused for those who send much.
+    async fn room(&self, bytes: u64) -> Result<()> {
+        let limit = 2 * self.config.live_bytes_max;
+        let limit = if bytes <= SMALL_BYTES { limit + limit / 8 } else { limit };
+        let full = || self.versions.live_bytes() >= limit;
         if !full() {
             return Ok(());
         }

@@ -60,7 +60,7 @@ async fn hour(storage: &Storage, hour: u64, rate: Rate) {
         time: UnixNanos(start + i as i64 * step),
         trace_id: Some(trace(number(i) / SPANS_PER_TRACE)),
         service_name: format!("service-{}", i % SERVICES),
-        severity_number: if i % 50 == 0 { 17 } else { 9 },
+        severity_number: if i.is_multiple_of(50) { 17 } else { 9 },
         body: Some(format!("request {} took {} ms", number(i), i % 977)),
         ..Log::default()
     };

@@ -129,7 +129,7 @@ async fn errors_and_slow_traces_stay_longer() {
     let log = |number: u64| Log {
         time: UnixNanos(NOW.0 + number as i64),
         body: Some(number.to_string()),
-        severity_number: if number % 4 == 0 { 17 } else { 9 },
+        severity_number: if number.is_multiple_of(4) { 17 } else { 9 },
         ..Log::default()
     };
     for part in 0..3 {

@@ -218,7 +218,7 @@ fn a_fault_does_not_become_usual() {
     let slow = |at: f64| Purchase { at, gateway: 50.0, payment: 100.0, bank: 4_000.0, version: "1.4.1", failed: false, without_bank: false };
     for purchase in &mut purchases {
         // 25 minutes of the hour.
-        if (1_200_000.0..2_700_000.0).contains(&purchase.at) && purchase.at as u64 % 2_000 == 0 {
+        if (1_200_000.0..2_700_000.0).contains(&purchase.at) && (purchase.at as u64).is_multiple_of(2_000) {
             *purchase = slow(purchase.at);
         }
     }

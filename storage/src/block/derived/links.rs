@@ -80,7 +80,7 @@ impl LinksWriter {
         if self.rows.is_empty() {
             return Ok(None);
         }
-        self.rows.sort_by(|a, b| order(a).cmp(&order(b)));
+        self.rows.sort_by_key(order);
         let mut writer = PagesWriter::create(objects, name)?;
         self.rows.iter().try_for_each(|row| writer.push(row))?;
         writer.finish().map(Some)
