@@ -50,6 +50,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// A seal that failed is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
+/// Sealing is not held up longer for the sake of edges.
+const EDGES_PATIENCE: Duration = Duration::from_secs(2);
+
 impl Flush {
     /// Runs until every sender of `commands` is gone; does not seal by itself then.
     pub(crate) fn run(self, wake: &Receiver<()>, commands: &Receiver<FlushAll>) {
@@ -131,9 +134,15 @@ impl Flush {
             return Err(Error::Internal(format!("block {} holds {} rows of {}: not committed", id.0, block.rows, sealing.rows)));
         }
         if key.signal == Signal::Spans {
-            // No block of spans comes or changes its rows meanwhile: this is the one task that seals, and merges move rows only.
-            let edges = derived::make::seal(&self.objects, &block, &sealing.chunks, &self.versions.snapshot(key.tenant))?;
-            block.files.push(edges);
+            // No block of spans comes or changes its rows meanwhile: this is the one task that seals, and merges move rows only. Who waits for
+            // room comes first: a block without edges is right too, its spans are read when somebody asks.
+            let behind = self.versions.live_bytes() >= self.limits.live_bytes_max + self.limits.live_bytes_max / 2;
+            let snapshot = || self.versions.snapshot(key.tenant);
+            let edges = match behind {
+                true => None,
+                false => derived::make::seal(&self.objects, &block, &sealing.chunks, &snapshot(), EDGES_PATIENCE)?,
+            };
+            block.files.extend(edges);
         }
         failpoint::hit("seal.written");
         let sealed: Vec<Sealed> = sealing

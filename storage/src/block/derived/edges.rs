@@ -1,4 +1,4 @@
-//! `X.edg`: calls by minute, sorted by their whole key, minute first. Every block of spans that this version writes has one.
+//! `X.edg`: calls by minute, sorted by their whole key, minute first. A block of spans has one, unless sealing was behind or it took too long.
 //!
 //! ```text
 //! a row (`pages.rs`; t: number of a text; z: zigzag, as rows may take away what others counted):

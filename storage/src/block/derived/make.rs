@@ -3,7 +3,7 @@
 use super::edges::{New, added, key};
 use super::pages::{Pages, PagesWriter};
 use crate::block::{Block, BlockFile, BlockMeta, FileKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, names};
 use crate::scan::Cancel;
 use crate::snapshot::{Chunk, Snapshot};
@@ -12,6 +12,7 @@ use hopline_trace::{Edge, Edges};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Whether a block's spans are in the sum of edges.
 pub(crate) fn is_counted(meta: &BlockMeta) -> bool {
@@ -26,12 +27,22 @@ impl Snapshot {
     }
 }
 
-/// Writes the edges of a block that was just made of `chunks`. `snapshot`: every block before it.
-pub(crate) fn seal(objects: &Arc<dyn ObjectIo>, meta: &BlockMeta, chunks: &[Chunk], snapshot: &Snapshot) -> Result<BlockFile> {
+/// Writes the edges of a block that was just made of `chunks`. `snapshot`: every block before it. `None`: it would take longer than `patience`.
+pub(crate) fn seal(
+    objects: &Arc<dyn ObjectIo>,
+    meta: &BlockMeta,
+    chunks: &[Chunk],
+    snapshot: &Snapshot,
+    patience: Duration,
+) -> Result<Option<BlockFile>> {
     let mut spans = snapshot.only_blocks(|_| false);
     spans.chunks[usize::from(Signal::Spans.code()) - 1] = Arc::new(chunks.to_vec());
     let counted = snapshot.only_blocks(|block| is_counted(&block.meta));
-    write(objects.as_ref(), meta, edges_of(&spans, &counted)?)
+    match edges_of(&spans, &counted, &Cancel::with_deadline(Instant::now() + patience)) {
+        Ok(edges) => write(objects.as_ref(), meta, edges).map(Some),
+        Err(Error::Limit(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The edges of a block whose own file is lost: what its spans add to those of all others. That is what it held, but for traces that lie
@@ -39,13 +50,13 @@ pub(crate) fn seal(objects: &Arc<dyn ObjectIo>, meta: &BlockMeta, chunks: &[Chun
 fn again(block: &Arc<Block>, snapshot: &Snapshot) -> Result<Edges> {
     let spans = snapshot.only_blocks(|other| other.meta.id == block.meta.id);
     let counted = snapshot.only_blocks(|other| other.meta.id != block.meta.id && is_counted(&other.meta));
-    edges_of(&spans, &counted)
+    edges_of(&spans, &counted, &Cancel::default())
 }
 
-fn edges_of(spans: &Snapshot, counted: &Snapshot) -> Result<Edges> {
+fn edges_of(spans: &Snapshot, counted: &Snapshot, cancel: &Cancel) -> Result<Edges> {
     let mut edges = Edges::new();
     let new = New { spans, range: TimeRange::ALL, rows_max: None };
-    added(&new, counted, &Cancel::default(), &mut |part| {
+    added(&new, counted, cancel, &mut |part| {
         edges.merge(part);
         Ok(())
     })?;
