@@ -51,7 +51,7 @@ const TICK: Duration = Duration::from_millis(500);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Sealing is not held up longer for the sake of edges.
-const EDGES_PATIENCE: Duration = Duration::from_secs(2);
+const EDGES_PATIENCE: Duration = Duration::from_millis(300);
 
 impl Flush {
     /// Runs until every sender of `commands` is gone; does not seal by itself then.
@@ -136,7 +136,7 @@ impl Flush {
         if key.signal == Signal::Spans {
             // No block of spans comes or changes its rows meanwhile: this is the one task that seals, and merges move rows only. Who waits for
             // room comes first: a block without edges is right too, its spans are read when somebody asks.
-            let behind = self.versions.live_bytes() >= self.limits.live_bytes_max + self.limits.live_bytes_max / 2;
+            let behind = self.versions.live_bytes() >= self.limits.live_bytes_max + self.limits.live_bytes_max / 8;
             let snapshot = || self.versions.snapshot(key.tenant);
             let edges = match behind {
                 true => None,
