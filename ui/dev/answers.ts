@@ -1,5 +1,7 @@
 // A small shop's telemetry, the same at every call: what the endpoints would answer.
 
+import { random } from './random';
+
 type Answer = Record<string, unknown> | undefined;
 
 const SERVICES = ['web', 'search', 'recommendations', 'cart', 'checkout', 'payment', 'inventory', 'worker'];
@@ -14,17 +16,6 @@ const BODIES = [
   'stock of 4711 is 3',
 ];
 const SEVERITY = ['info', 'error', 'debug', 'warn', 'error', 'info', 'info'];
-
-/** Mulberry32: the same numbers for the same seed. */
-function random(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const time = (millis: number) => `${new Date(millis).toISOString().slice(0, -1)}000000Z`;
 const hex = (rnd: () => number, digits: number) =>

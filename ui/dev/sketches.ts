@@ -1,5 +1,7 @@
 // The traces of the made-up server: a checkout where much goes wrong, and a very large one.
 
+import { random } from './random';
+
 export interface Node {
   service: string;
   name: string;
@@ -288,17 +290,6 @@ export const checkout: Node = {
     },
   ],
 };
-
-/** Mulberry32: the same numbers for the same seed. */
-function random(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** A batch of 200 requests, `count` spans over 25 services, not deeper than 15. */
 export function large(count: number): Node {

@@ -3,10 +3,10 @@
 import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './axe';
 import { runDemo, type Server, startServer } from './server';
+import { watchForErrors } from './watch';
 import { expectWaterfall } from './waterfall';
 
 let server: Server;
-let failures: string[] = [];
 
 test.beforeAll(async () => {
   test.setTimeout(180_000);
@@ -16,14 +16,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => server?.stop());
 
-test.beforeEach(({ page }) => {
-  failures = [];
-  page.on('pageerror', error => failures.push(String(error)));
-  page.on('console', message => {
-    if (message.text().includes('Content Security Policy')) failures.push(message.text());
-  });
-});
-test.afterEach(() => expect(failures, 'errors of scripts and of the security policy').toEqual([]));
+watchForErrors();
 
 const query = (page: Page) => page.getByRole('combobox', { name: /^Query for/ });
 const traceRows = (page: Page) =>

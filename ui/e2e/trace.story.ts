@@ -4,11 +4,11 @@ import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './axe';
 import { type Server, startServer } from './server';
 import { sendCheckout } from './traceData';
+import { watchForErrors } from './watch';
 
 const CHECKOUT = 'c0ffee00000000000000000000000001';
 
 let server: Server;
-let failures: string[] = [];
 
 test.beforeAll(async () => {
   server = await startServer();
@@ -16,14 +16,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => server?.stop());
 
-test.beforeEach(({ page }) => {
-  failures = [];
-  page.on('pageerror', error => failures.push(String(error)));
-  page.on('console', message => {
-    if (message.text().includes('Content Security Policy')) failures.push(message.text());
-  });
-});
-test.afterEach(() => expect(failures, 'errors of scripts and of the security policy').toEqual([]));
+watchForErrors();
 
 const grid = (page: Page) => page.getByRole('treegrid', { name: 'Spans of the trace' });
 const row = (page: Page, name: RegExp) => grid(page).getByRole('row', { name }).first();

@@ -1,5 +1,7 @@
 // Traces made for the stories of the trace page, sent as any exporter would send them: OTLP in JSON.
 
+import { random } from '../dev/random';
+
 type Value = string | number | boolean;
 
 interface Sketch {
@@ -314,14 +316,7 @@ const REQUEST_SPANS = 5_000;
 
 /** Sends one trace of `count` spans over 25 services, at most 15 deep, in requests of 5,000. */
 export async function sendLarge(otlpHttp: string, traceId: string, count: number): Promise<void> {
-  // Mulberry32: the same trace every time.
-  let state = 7;
-  const random = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+  const chance = random(7);
   const length = 42_000_000_000;
   const start = BigInt(Date.now()) * 1_000_000n - BigInt(length) - 60_000_000_000n;
   interface Task {
@@ -349,32 +344,32 @@ export async function sendLarge(otlpHttp: string, traceId: string, count: number
   while (tasks.length > 0) {
     const task = tasks.pop()!;
     const id = ++made;
-    const service = task.depth === 0 ? 'gateway' : `service-${(task.depth * 2 + Math.floor(random() * 3)) % 24}`;
+    const service = task.depth === 0 ? 'gateway' : `service-${(task.depth * 2 + Math.floor(chance() * 3)) % 24}`;
     lot[service] ??= [];
     lot[service]!.push({
       traceId,
       spanId: hex(id),
       ...(task.parent > 0 && { parentSpanId: hex(task.parent) }),
-      name: OPERATIONS[Math.floor(random() * OPERATIONS.length)],
+      name: OPERATIONS[Math.floor(chance() * OPERATIONS.length)],
       kind: 1,
       startTimeUnixNano: String(start + BigInt(Math.round(task.at))),
       endTimeUnixNano: String(start + BigInt(Math.round(task.at + task.took))),
-      ...(random() < 0.004 && { status: { code: 2, message: 'broken pipe' } }),
+      ...(chance() < 0.004 && { status: { code: 2, message: 'broken pipe' } }),
     });
     if (++inLot >= REQUEST_SPANS) await flush();
     let left = task.budget - 1;
-    const children = task.depth === 0 ? 200 : task.depth >= 14 ? left : Math.min(left, 1 + Math.floor(random() * 7));
+    const children = task.depth === 0 ? 200 : task.depth >= 14 ? left : Math.min(left, 1 + Math.floor(chance() * 7));
     const slot = task.took / Math.max(children, 1);
     for (let child = 0; child < children; child++) {
       const last = child === children - 1;
-      const share = last ? left : Math.max(1, Math.round((left / (children - child)) * (0.6 + random() * 0.8)));
+      const share = last ? left : Math.max(1, Math.round((left / (children - child)) * (0.6 + chance() * 0.8)));
       const budget = Math.min(share, left - (children - child - 1));
       left -= budget;
       tasks.push({
         parent: id,
         depth: task.depth + 1,
-        at: task.at + slot * (child + random() * 0.15),
-        took: slot * (0.4 + random() * 0.45),
+        at: task.at + slot * (child + chance() * 0.15),
+        took: slot * (0.4 + chance() * 0.45),
         budget,
       });
     }

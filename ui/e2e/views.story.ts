@@ -4,6 +4,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { expectAccessible } from './axe';
 import { runDemo, type Server, startServer } from './server';
 import { sendStory } from './traceData';
+import { watchForErrors } from './watch';
 import { expectWaterfall } from './waterfall';
 
 const STORY = ['1', '2', '3'].map(place => place.padStart(32, 'd')) as [string, string, string];
@@ -12,7 +13,6 @@ let server: Server;
 /** A checkout that took much longer than usual, and one as usual. */
 let slow: string;
 let usual: string;
-let failures: string[] = [];
 
 interface Summary {
   trace_id: string;
@@ -42,14 +42,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => server?.stop());
 
-test.beforeEach(({ page }) => {
-  failures = [];
-  page.on('pageerror', error => failures.push(String(error)));
-  page.on('console', message => {
-    if (message.text().includes('Content Security Policy')) failures.push(message.text());
-  });
-});
-test.afterEach(() => expect(failures, 'errors of scripts and of the security policy').toEqual([]));
+watchForErrors();
 
 const grid = (page: Page) => page.getByRole('treegrid', { name: 'Spans of the trace' });
 

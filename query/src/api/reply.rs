@@ -85,7 +85,7 @@ pub(crate) struct List {
 impl List {
     /// Takes what a scan says of itself: damage makes the answer incomplete.
     pub(crate) fn note(&mut self, stats: &ScanStats) {
-        crate::plan::traces::merge_stats(&mut self.stats, stats.clone());
+        self.stats.add(stats.clone());
         if !stats.damaged.is_empty() {
             self.complete = false;
             for words in &stats.damaged {

@@ -204,7 +204,7 @@ fn key(question: &str, request: &ScanRequest) -> Arc<str> {
 /// Parts of one snapshot: their blocks add up.
 pub(crate) fn plus(into: &mut ScanStats, other: ScanStats) {
     let blocks = (into.blocks + other.blocks, into.blocks_pruned + other.blocks_pruned);
-    super::traces::merge_stats(into, other);
+    into.add(other);
     (into.blocks, into.blocks_pruned) = blocks;
 }
 

@@ -1,7 +1,6 @@
 //! Links of a trace both ways: the spans it links to, and the spans anywhere that link to it.
 
 use super::one;
-use super::traces::merge_stats;
 use crate::error::Result;
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
 use hopline_model::{TimeRange, TraceId, UnixNanos};
@@ -36,7 +35,7 @@ pub(crate) fn linked(snapshot: &Snapshot, id: TraceId, range: Option<TimeRange>,
     });
     let mut stats = one.stats;
     let incoming = snapshot.links_to(&[id], range, INCOMING_MAX, cancel)?;
-    merge_stats(&mut stats, incoming.stats);
+    stats.add(incoming.stats);
     Ok(Linked { outgoing: links::links(&one.trace), incoming: incoming.rows, range, cut: incoming.cut, stats })
 }
 

@@ -3,7 +3,6 @@
 use super::columns;
 use super::kept::Kept;
 use super::memory::Room;
-use super::traces::merge_stats;
 use super::values::{Counts, values};
 use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
@@ -98,7 +97,7 @@ pub(crate) fn context(
         cancel: cancel.clone(),
     };
     let (line, read) = snapshot.collect(&request)?;
-    merge_stats(&mut stats, read);
+    stats.add(read);
     let Some(line) = line.into_iter().find(|batch| batch.num_rows() > 0) else {
         return Err(Error::NotFound(format!("no log record has the id {}: take `id` from a list of logs, with its `time`", seq.0)));
     };
@@ -113,11 +112,11 @@ pub(crate) fn context(
     request.order = Order::NewestFirst;
     request.limit = Some(before);
     let (mut older, read) = snapshot.collect(&request)?;
-    merge_stats(&mut stats, read);
+    stats.add(read);
     request.order = Order::OldestFirst;
     request.limit = Some(after);
     let (newer, read) = snapshot.collect(&request)?;
-    merge_stats(&mut stats, read);
+    stats.add(read);
     older = older.into_iter().rev().map(|batch| reversed(&batch)).collect::<Result<_>>()?;
     let at = older.iter().map(RecordBatch::num_rows).sum();
     Ok((older.into_iter().chain([line]).chain(newer).collect(), at, stats))
@@ -155,7 +154,7 @@ pub(crate) fn facets(
     for (name, field) in fields {
         let mut counts = Counts::new(room);
         let read = request.cancel.step("count values", || values(snapshot, kept, request, field, &mut counts))?;
-        merge_stats(&mut stats, read);
+        stats.add(read);
         let left_out = counts.left_out;
         let mut values = classes(field, counts.most(VALUES_MAX.max(SEVERITIES_MAX) + 1));
         let more = values.len() > VALUES_MAX || left_out > 0;

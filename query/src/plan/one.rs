@@ -1,7 +1,6 @@
 //! One trace, analysed by `trace/`; with its log counts by span.
 
 use super::columns::{self, Texts};
-use super::traces::merge_stats;
 use crate::api::unknown_trace;
 use crate::error::{Error, Result};
 use arrow::array::{BooleanArray, RecordBatch};
@@ -60,7 +59,7 @@ fn read_seeing(snapshot: &Snapshot, id: TraceId, cancel: &Cancel, see: &mut dyn 
     batches.iter().for_each(see);
     drop(batches);
     let (logs, read) = log_counts(snapshot, id, cancel)?;
-    merge_stats(&mut stats, read);
+    stats.add(read);
     let counts = logs.iter().map(|(span, (all, _))| (*span, u64::from(*all))).collect();
     let analysis = analyse_with_logs(&trace, &counts);
     Ok(One { trace, analysis, logs, stats })

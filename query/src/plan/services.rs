@@ -2,7 +2,6 @@
 
 use super::columns::{self, Texts};
 use super::quantiles::Quantiles;
-use super::traces::merge_stats;
 use crate::error::Result;
 use hopline_model::schema::{column, time_column};
 use hopline_model::{Signal, TimeRange, UnixNanos};
@@ -72,7 +71,7 @@ pub(crate) fn services(
         });
         Ok(ControlFlow::Continue(()))
     })?;
-    merge_stats(&mut stats, read);
+    stats.add(read);
     let logs = request(Signal::Logs, range, only, &[column::TIME], cancel);
     let read = snapshot.scan(&logs, &mut |batch| {
         let times = columns::times(&batch, column::TIME);
@@ -84,7 +83,7 @@ pub(crate) fn services(
         });
         Ok(ControlFlow::Continue(()))
     })?;
-    merge_stats(&mut stats, read);
+    stats.add(read);
     Ok((services, stats))
 }
 

@@ -4,7 +4,6 @@
 
 use super::columns::{self, Texts};
 use super::links::{INCOMING_MAX, around, linked_around, rows};
-use super::traces::merge_stats;
 use crate::api::unknown_trace;
 use crate::error::Result;
 use arrow::array::RecordBatch;
@@ -103,7 +102,7 @@ pub(crate) fn story(snapshot: &Snapshot, id: TraceId, keys: &[String], cancel: &
             found.push((link.target_trace_id, reason));
         }
         let linking = snapshot.links_to(&ids, linked, INCOMING_MAX, cancel)?;
-        merge_stats(&mut story.stats, linking.stats);
+        story.stats.add(linking.stats);
         for link in linking.rows {
             let reason = Reason {
                 by: By::Link,
@@ -152,7 +151,7 @@ fn whole(snapshot: &Snapshot, ids: Vec<TraceId>, cancel: &Cancel, stats: &mut Sc
         ..ScanRequest::all(Signal::Spans)
     };
     let (batches, read) = snapshot.collect(&request)?;
-    merge_stats(stats, read);
+    stats.add(read);
     Ok(batches)
 }
 
@@ -242,7 +241,7 @@ fn same_key(
         cancel: cancel.clone(),
     };
     let (found, read) = snapshot.collect(&request)?;
-    merge_stats(&mut story.stats, read);
+    story.stats.add(read);
     if rows(&found) >= MATCHES_MAX {
         story.warnings.push(format!("more than {MATCHES_MAX} spans share a value of {key}: the oldest were followed"));
     }

@@ -181,7 +181,7 @@ fn candidates(
         let setting = if traces.len() < asked.traces_max { "query.memory_bytes" } else { "query.traces_max" };
         found.warnings.push(format!("more than {} traces match: narrow the range or the query, or raise {setting}", traces.len()));
     }
-    merge_stats(&mut found.stats, stats);
+    found.stats.add(stats);
     Ok(traces)
 }
 
@@ -211,21 +211,8 @@ pub(crate) fn resolve(snapshot: &Snapshot, ids: Vec<TraceId>, cancel: &Cancel, s
         cancel: cancel.clone(),
     };
     let (batches, read) = snapshot.collect(&request)?;
-    merge_stats(stats, read);
+    stats.add(read);
     Ok(summary::summaries(&batches))
-}
-
-pub(crate) fn merge_stats(into: &mut ScanStats, other: ScanStats) {
-    into.blocks = into.blocks.max(other.blocks);
-    into.blocks_pruned = into.blocks_pruned.max(other.blocks_pruned);
-    into.rows_scanned += other.rows_scanned;
-    into.rows_matched += other.rows_matched;
-    into.bytes_read += other.bytes_read;
-    for damaged in other.damaged {
-        if !into.damaged.contains(&damaged) {
-            into.damaged.push(damaged);
-        }
-    }
 }
 
 /// Where a page ended: the last trace listed, how far the candidates were read, and those read but not listed.

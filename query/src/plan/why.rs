@@ -1,7 +1,7 @@
 //! Why a trace is slow or failed: against requests of the same kind before it, by the rollups of their calls.
 
 use super::edges::SPANS_MAX;
-use super::{one, traces};
+use super::one;
 use crate::error::Result;
 use hopline_model::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE};
 use hopline_model::{SpanId, TimeRange, TraceId, UnixNanos};
@@ -55,7 +55,7 @@ pub(crate) fn why(snapshot: &Snapshot, id: TraceId, span: Option<SpanId>, cancel
     if past.cut {
         verdict.warnings.push(format!("more than {SPANS_MAX} spans are not rolled up yet: of those, only the newest were compared with"));
     }
-    traces::merge_stats(&mut one.stats, past.stats);
+    one.stats.add(past.stats);
     verdict.warnings.extend(one.stats.damaged);
     Ok(verdict)
 }

@@ -11,6 +11,7 @@
 //! | `checked` | checksums of everything, in stripes |
 //! | `parquet` | columns, encodings, footer: rows on disk |
 //! | `write` | rows → files |
+//! | `varint` | numbers in as few bytes as they need |
 //! | `tix` | trace id → rows |
 //! | `tok` | filters per page: key=value, words |
 //! | `logs` | text index of bodies |
@@ -37,6 +38,8 @@ pub(crate) mod checked;
 pub(crate) mod parquet;
 
 pub mod write;
+
+pub(crate) mod varint;
 
 pub(crate) mod tix;
 

@@ -19,7 +19,7 @@
 //! speed alone: the scan then compares the ids themselves.
 
 use super::checked::{Checked, FileWriter, finish_side};
-use super::{BlockFile, BlockMeta, FileKind};
+use super::{BlockFile, BlockMeta, FileKind, varint};
 use crate::error::{Error, Result};
 use crate::objects::ObjectIo;
 use std::io::Write;
@@ -65,31 +65,6 @@ impl TixWriter {
     }
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Takes a varint off the front.
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        if shift == 63 && *byte > 1 {
-            return None;
-        }
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
 /// Sorted runs → payload.
 fn encode(runs: &[Run]) -> Vec<u8> {
     let traces: Vec<&[Run]> = runs.chunk_by(|a, b| a.hash == b.hash).collect();
@@ -99,14 +74,14 @@ fn encode(runs: &[Run]) -> Vec<u8> {
         let first = group[0][0].hash;
         let mut before = first;
         for trace in group {
-            put_varint(&mut out, trace[0].hash - before);
+            varint::put(&mut out, trace[0].hash - before);
             before = trace[0].hash;
-            put_varint(&mut out, trace.len() as u64);
+            varint::put(&mut out, trace.len() as u64);
             let mut end = 0;
             for run in *trace {
-                put_varint(&mut out, u64::from(run.row - end) << 1 | u64::from(run.rows > 1));
+                varint::put(&mut out, u64::from(run.row - end) << 1 | u64::from(run.rows > 1));
                 if run.rows > 1 {
-                    put_varint(&mut out, u64::from(run.rows - 2));
+                    varint::put(&mut out, u64::from(run.rows - 2));
                 }
                 end = run.row + run.rows;
             }
@@ -235,12 +210,12 @@ impl Tix {
         let mut rest: &[u8] = &bytes;
         let mut hash = first;
         while !rest.is_empty() {
-            hash = varint(&mut rest).and_then(|delta| hash.checked_add(delta)).ok_or_else(damaged)?;
-            let runs = varint(&mut rest).ok_or_else(damaged)?;
+            hash = varint::take(&mut rest).and_then(|delta| hash.checked_add(delta)).ok_or_else(damaged)?;
+            let runs = varint::take(&mut rest).ok_or_else(damaged)?;
             let mut end = 0u64;
             for _ in 0..runs {
-                let gap = varint(&mut rest).ok_or_else(damaged)?;
-                let rows = if gap & 1 == 1 { varint(&mut rest).and_then(|rows| rows.checked_add(2)).ok_or_else(damaged)? } else { 1 };
+                let gap = varint::take(&mut rest).ok_or_else(damaged)?;
+                let rows = if gap & 1 == 1 { varint::take(&mut rest).and_then(|rows| rows.checked_add(2)).ok_or_else(damaged)? } else { 1 };
                 let row = end.checked_add(gap >> 1).ok_or_else(damaged)?;
                 end = row.checked_add(rows).filter(|end| *end <= self.rows).ok_or_else(damaged)?;
                 if !each(Run { hash, row: row as u32, rows: rows as u32 }) {

@@ -2,7 +2,7 @@
 
 use super::predicate::{Field, Predicate, Test};
 use super::request::{Cancel, Column, Order, ScanRequest, ScanStats};
-use crate::block::derived::edges::{New, added, key, minute_of, note};
+use crate::block::derived::edges::{New, added, key, minute_of};
 use crate::block::derived::links::order;
 use crate::block::derived::make::{is_counted, sum};
 use crate::block::derived::pages::Pages;
@@ -156,7 +156,7 @@ impl Snapshot {
             cancel: cancel.clone(),
         };
         let (batches, stats) = Self { blocks: Arc::new(rest), ..self.clone() }.collect(&request)?;
-        note(&mut found.stats, stats);
+        found.stats.add(stats);
         found.rows.extend(Trace::split(&batches).iter().flat_map(links::links).filter(|link| known.contains(&link.target_trace_id)));
         found.rows.retain(|link| range.contains(link.start_time));
         found.rows.sort_by_key(order);

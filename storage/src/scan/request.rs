@@ -168,3 +168,19 @@ pub struct ScanStats {
     /// Ranges of blocks that could not be read, in words; the answer is then incomplete.
     pub damaged: Vec<String>,
 }
+
+impl ScanStats {
+    /// Adds what another scan of the same question cost: blocks are the same ones, the rest adds up.
+    pub fn add(&mut self, other: Self) {
+        self.blocks = self.blocks.max(other.blocks);
+        self.blocks_pruned = self.blocks_pruned.max(other.blocks_pruned);
+        self.rows_scanned += other.rows_scanned;
+        self.rows_matched += other.rows_matched;
+        self.bytes_read += other.bytes_read;
+        for damaged in other.damaged {
+            if !self.damaged.contains(&damaged) {
+                self.damaged.push(damaged);
+            }
+        }
+    }
+}

@@ -152,14 +152,14 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
             batches.push(if parts == 1 { batch } else { of_part(&batch, part, parts)? });
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
-        note(&mut added.stats, stats);
+        added.stats.add(stats);
         added.cut |= too_many.is_some_and(|most| read >= most);
         let shared = shared(&batches, counted, cancel)?;
         let mut edges = Edges::new();
         let mut before = Vec::new();
         if !shared.is_empty() {
             let (rows, stats) = counted.collect(&self::request(TimeRange::ALL, Predicate::TraceIds(shared), cancel))?;
-            note(&mut added.stats, stats);
+            added.stats.add(stats);
             let mut old = Edges::new();
             count(&rows, &mut old, cancel)?;
             edges.subtract(old);
@@ -246,18 +246,4 @@ fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cancel) -> Resul
 fn each_id(batch: &RecordBatch, each: &mut dyn FnMut(TraceId)) {
     let Some(ids) = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt()) else { return };
     (0..ids.len()).filter_map(|row| TraceId::from_bytes(ids.value(row))).for_each(each);
-}
-
-/// Adds up what scans cost.
-pub(crate) fn note(into: &mut ScanStats, other: ScanStats) {
-    into.blocks = into.blocks.max(other.blocks);
-    into.blocks_pruned = into.blocks_pruned.max(other.blocks_pruned);
-    into.rows_scanned += other.rows_scanned;
-    into.rows_matched += other.rows_matched;
-    into.bytes_read += other.bytes_read;
-    for damaged in other.damaged {
-        if !into.damaged.contains(&damaged) {
-            into.damaged.push(damaged);
-        }
-    }
 }

@@ -17,7 +17,7 @@
 //! bounds, a page that does not unpack to its length, a text that is not UTF-8, a row that is cut or has bytes left over.
 
 use crate::block::checked::{Checked, FileWriter, finish_side};
-use crate::block::{BlockFile, BlockMeta, FileKind};
+use crate::block::{BlockFile, BlockMeta, FileKind, varint};
 use crate::error::{Error, Result};
 use crate::objects::ObjectIo;
 use std::collections::HashMap;
@@ -64,7 +64,7 @@ impl PageOut {
     }
 
     pub(crate) fn number(&mut self, number: u64) {
-        varint(&mut self.rows, number);
+        varint::put(&mut self.rows, number);
     }
 
     pub(crate) fn signed(&mut self, number: i64) {
@@ -76,7 +76,7 @@ impl PageOut {
             Some(number) => *number,
             None => {
                 let number = self.known.len() as u64;
-                varint(&mut self.texts, text.len() as u64);
+                varint::put(&mut self.texts, text.len() as u64);
                 self.texts.extend_from_slice(text.as_bytes());
                 self.known.insert(text.into(), number);
                 number
@@ -92,7 +92,7 @@ impl PageOut {
     /// Empties it.
     fn pack(&mut self) -> Result<Vec<u8>> {
         let mut raw = Vec::with_capacity(self.len() + 10);
-        varint(&mut raw, self.known.len() as u64);
+        varint::put(&mut raw, self.known.len() as u64);
         raw.append(&mut self.texts);
         raw.append(&mut self.rows);
         self.known.clear();
@@ -127,7 +127,7 @@ impl PageIn<'_> {
     }
 
     pub(crate) fn number(&mut self) -> Option<u64> {
-        read_varint(&mut self.rest)
+        varint::take(&mut self.rest)
     }
 
     pub(crate) fn signed(&mut self) -> Option<i64> {
@@ -139,30 +139,6 @@ impl PageIn<'_> {
         let number = usize::try_from(self.number()?).ok()?;
         self.texts.get(number).cloned()
     }
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        if shift == 63 && *byte > 1 {
-            return None;
-        }
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// Writes rows that come in the order of their keys.
@@ -331,10 +307,10 @@ impl<R: Row> Pages<R> {
 
 fn unpack<R: Row>(raw: &[u8], rows: u32) -> Option<Vec<R>> {
     let mut rest = raw;
-    let count = read_varint(&mut rest)?;
+    let count = varint::take(&mut rest)?;
     let mut texts: Vec<Arc<str>> = Vec::new();
     for _ in 0..count {
-        let length = usize::try_from(read_varint(&mut rest)?).ok()?;
+        let length = usize::try_from(varint::take(&mut rest)?).ok()?;
         let (text, after) = rest.split_at_checked(length)?;
         texts.push(std::str::from_utf8(text).ok()?.into());
         rest = after;
