@@ -20,6 +20,8 @@ pub struct Config {
     pub live_bytes_max: u64,
     /// A live row is sealed at this age at the latest.
     pub seal_age_ms_max: u64,
+    /// Calls by minute are rolled up when spans are sealed, if they are no more than this; else soon after, so that a seal is quick.
+    pub seal_edges_rows_max: u64,
     /// How long a request's hash is kept, so that a retry is stored once. 0 turns it off.
     pub duplicate_window_ms: u64,
     pub duplicate_hashes_max: usize,
@@ -70,6 +72,7 @@ impl Default for Config {
             seal_table_bytes_max: 32 << 20,
             live_bytes_max: 32 << 20,
             seal_age_ms_max: 10 * 60 * 1000,
+            seal_edges_rows_max: 32 << 10,
             duplicate_window_ms: 15 * 60 * 1000,
             duplicate_hashes_max: 1_000_000,
             retention_hours: 7 * 24,

@@ -131,6 +131,7 @@ pub(crate) fn open_with(
         files: files.clone(),
         data_dir: config.data_dir.clone(),
         days: Mutex::default(),
+        uncountable: Mutex::default(),
     };
     let reserve = Arc::new(Reserve::new(files.clone(), &config.data_dir, config.reserve_bytes));
     let flusher = Flush {
@@ -148,6 +149,7 @@ pub(crate) fn open_with(
             table_bytes_max: config.seal_table_bytes_max,
             live_bytes_max: config.live_bytes_max,
             age_nano_max: config.seal_age_ms_max.saturating_mul(1_000_000),
+            edges_rows_max: config.seal_edges_rows_max,
         },
         wal_bytes_max: config.wal_bytes_max,
         duplicate_window_nano: dedupe.window_nano(),

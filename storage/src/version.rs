@@ -14,7 +14,7 @@ use crate::scan::LiveEdges;
 use crate::snapshot::{Chunk, Snapshot};
 use crate::wal::Stream;
 use hopline_model::{Clock, Lsn, Signal, TenantId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -38,6 +38,8 @@ pub(crate) struct Versions {
     live_bytes_max: u64,
     /// Bytes of all tables, readable without the lock.
     live_bytes: AtomicU64,
+    /// Taken before `state`.
+    counting: Mutex<()>,
     state: Mutex<State>,
     /// Woken whenever a seal gives memory back.
     pub(crate) room: tokio::sync::Notify,
@@ -53,7 +55,7 @@ struct State {
     /// Filled by whoever asks for edges.
     live_edges: HashMap<TenantId, Arc<LiveEdges>>,
     /// Blocks that no new snapshot sees, until their last reader is gone.
-    removed: Vec<(BlockMeta, Weak<Block>, u64)>,
+    removed: Vec<(BlockMeta, Weak<()>, u64)>,
     replayed: bool,
     appended_rows: u64,
 }
@@ -83,6 +85,7 @@ impl Versions {
             table_bytes_max: config.seal_table_bytes_max,
             live_bytes_max: config.live_bytes_max,
             live_bytes: AtomicU64::new(0),
+            counting: Mutex::default(),
             state: Mutex::new(state),
             room: tokio::sync::Notify::new(),
         }
@@ -186,13 +189,31 @@ impl Versions {
         self.swap(&mut self.state.lock(), tenant, add, remove);
     }
 
+    /// A block has another side file; after the catalog's commit.
+    pub(crate) fn amend(&self, meta: BlockMeta) {
+        let mut state = self.state.lock();
+        if let Some((removed, ..)) = state.removed.iter_mut().find(|(removed, ..)| removed.id == meta.id) {
+            // Retention was faster: the new file goes with the others.
+            *removed = meta;
+            return;
+        }
+        let Some(old) = state.blocks.get(&meta.tenant).cloned() else { return };
+        let amended = |block: &Arc<Block>| if block.meta.id == meta.id { Arc::new(block.amended(meta.clone())) } else { block.clone() };
+        state.blocks.insert(meta.tenant, Arc::new(old.iter().map(amended).collect()));
+    }
+
+    /// One at a time adds to the edges of what is counted: what a block adds depends on the blocks before it.
+    pub(crate) fn counting(&self) -> MutexGuard<'_, ()> {
+        self.counting.lock()
+    }
+
     fn swap(&self, state: &mut State, tenant: TenantId, add: Vec<BlockMeta>, remove: &[BlockId]) {
         let old = state.blocks.get(&tenant).cloned().unwrap_or_default();
         let (gone, mut blocks): (Vec<_>, Vec<_>) = old.iter().cloned().partition(|block| remove.contains(&block.meta.id));
         blocks.extend(add.into_iter().map(|meta| Arc::new(Block::new(meta, self.objects.clone()))));
         state.blocks.insert(tenant, Arc::new(blocks));
         let now = self.clock.monotonic_nano();
-        state.removed.extend(gone.into_iter().map(|block| (block.meta.clone(), Arc::downgrade(&block), now)));
+        state.removed.extend(gone.into_iter().map(|block| (block.meta.clone(), block.readers(), now)));
     }
 
     /// Takes the removed blocks whose last reader left and whose grace is over.
@@ -201,7 +222,7 @@ impl Versions {
         let mut state = self.state.lock();
         let (gone, kept) = std::mem::take(&mut state.removed)
             .into_iter()
-            .partition(|(_, block, since): &(_, Weak<Block>, u64)| block.strong_count() == 0 && now.saturating_sub(*since) >= grace_nano);
+            .partition(|(_, readers, since): &(_, Weak<()>, u64)| readers.strong_count() == 0 && now.saturating_sub(*since) >= grace_nano);
         state.removed = kept;
         gone.into_iter().map(|(meta, ..)| meta).collect()
     }

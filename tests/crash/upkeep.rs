@@ -19,7 +19,8 @@ use std::time::Duration;
 const ROUNDS_DEFAULT: u32 = 12;
 const ROUNDS_PER_STORE: u32 = 10;
 
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
+    ("HOPLINE_STORAGE__SEAL_EDGES_ROWS_MAX", "200"),
     ("HOPLINE_STORAGE__SEAL_TABLE_BYTES_MAX", "300000"),
     ("HOPLINE_STORAGE__WAL_SEGMENT_BYTES", "262144"),
     ("HOPLINE_STORAGE__FREE_BYTES_MIN", "1000000"),
@@ -29,7 +30,16 @@ const SETTINGS: [(&str, &str); 6] = [
 ];
 
 /// Between two steps of a merge, a rewrite or a removal.
-const POINTS: [&str; 6] = ["merge.written", "merge.committed", "rewrite.written", "rewrite.committed", "retention.committed", "retention.deleted"];
+const POINTS: [&str; 8] = [
+    "count.written",
+    "count.committed",
+    "merge.written",
+    "merge.committed",
+    "rewrite.written",
+    "rewrite.committed",
+    "retention.committed",
+    "retention.deleted",
+];
 
 #[derive(Debug, Default)]
 struct Counts {

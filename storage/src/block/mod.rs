@@ -10,6 +10,7 @@
 //! | `dense` | attributes ⇄ columns of dense keys and a rest |
 //! | `checked` | checksums of everything, in stripes |
 //! | `parquet` | columns, encodings, footer: rows on disk |
+//! | `unpack` | its pages, unpacked with one context per thread |
 //! | `write` | rows → files |
 //! | `varint` | numbers in as few bytes as they need |
 //! | `tix` | trace id → rows |
@@ -36,6 +37,8 @@ pub(crate) mod dense;
 pub(crate) mod checked;
 
 pub(crate) mod parquet;
+
+mod unpack;
 
 pub mod write;
 
@@ -75,7 +78,7 @@ use derived::pages::Pages;
 use hopline_trace::{Edge, LinkRow};
 use logs::search::TextIndex;
 use parking_lot::RwLock;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A block that can be read: its meta and where its files are.
 #[derive(Debug)]
@@ -83,13 +86,26 @@ pub struct Block {
     pub meta: BlockMeta,
     pub objects: Arc<dyn ObjectIo>,
     serial: Serial,
+    /// Held by whoever may read its files; a block that was amended shares it with the one before.
+    in_use: Arc<()>,
     /// Finds traces in it together with the other blocks of its day; set by upkeep.
     day: RwLock<Option<(Arc<day::DayIndex>, u32)>>,
 }
 
 impl Block {
     pub fn new(meta: BlockMeta, objects: Arc<dyn ObjectIo>) -> Self {
-        Self { meta, objects, serial: Serial::next(), day: RwLock::default() }
+        Self { meta, objects, serial: Serial::next(), in_use: Arc::default(), day: RwLock::default() }
+    }
+
+    /// The same rows with another side file.
+    pub(crate) fn amended(&self, meta: BlockMeta) -> Self {
+        let day = RwLock::new(self.day.read().clone());
+        Self { meta, objects: self.objects.clone(), serial: Serial::next(), in_use: self.in_use.clone(), day }
+    }
+
+    /// Alive for as long as somebody may read its files.
+    pub(crate) fn readers(&self) -> Weak<()> {
+        Arc::downgrade(&self.in_use)
     }
 
     /// The Parquet file, footer read.

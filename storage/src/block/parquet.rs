@@ -10,6 +10,7 @@
 
 use super::checked::{Checked, Checksums, FileWriter};
 use super::dense::{DenseKey, Kind};
+use super::unpack::{PackedGroup, as_unpacked};
 use super::{BlockMeta, FileKind};
 use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, names};
@@ -19,8 +20,8 @@ use bytes::{Buf, Bytes};
 use hopline_model::Signal;
 use hopline_model::ids::{decode_hex, encode_hex};
 use hopline_model::schema::{column, schema, time_column};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, SortingColumn};
@@ -181,7 +182,8 @@ impl RowFile {
         let tail = Tail { at: sums.len, bytes: tail };
         let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
         reader.try_parse(&tail)?;
-        let metadata = Arc::new(reader.finish()?);
+        let unpacked = as_unpacked(reader.finish()?)?.ok_or_else(|| damaged("a column that is not packed with zstd"))?;
+        let metadata = Arc::new(unpacked);
         let note = metadata.file_metadata().key_value_metadata().into_iter().flatten().find(|pair| pair.key == NOTE);
         let note: Note = serde_json::from_str(note.and_then(|pair| pair.value.as_deref()).unwrap_or(""))
             .map_err(|error| damaged(&format!("its note in the footer: {error}")))?;
@@ -263,14 +265,10 @@ impl RowFile {
             return Ok(RecordBatch::new_empty(schema));
         }
         let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(Source(self.source.clone(), bytes_read.clone()), metadata.clone())
-            .with_row_groups(vec![group])
-            .with_projection(mask)
-            .with_batch_size(count);
-        if let Some(rows) = rows {
-            builder = builder.with_row_selection(rows);
-        }
-        let batches = builder.build()?.collect::<std::result::Result<Vec<_>, _>>()?;
+        let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask, Some(metadata.schema().fields()))?;
+        let packed = PackedGroup { source: Arc::new(Source(self.source.clone(), bytes_read.clone())), metadata: metadata.metadata(), group };
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &packed, count, rows)?;
+        let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
         let batch = if batches.len() == 1 { batches.into_iter().next() } else { Some(arrow::compute::concat_batches(&schema, &batches)?) };
         match batch {
             Some(batch) if batch.num_rows() == count => Ok(batch),

@@ -56,8 +56,12 @@ fn conforms(catalog: &dyn Catalog) {
     let bad = Commit { remove: vec![id, BlockId(999)], now: UnixNanos(31), ..Commit::default() };
     assert!(catalog.commit(epoch, &bad).is_err());
     assert!(catalog.commit(epoch, &Commit { add: vec![meta(id.0)], ..Commit::default() }).is_err(), "a number is used once");
+    let amended = BlockMeta { files: vec![BlockFile { kind: FileKind::Edg, bytes: 1, crc32c: 2 }], ..meta(id.0 + 1) };
+    let bad = Commit { amend: vec![amended.clone(), meta(999)], now: UnixNanos(31), ..Commit::default() };
+    assert!(catalog.commit(epoch, &bad).is_err(), "only what is there is amended");
     let older = Commit {
         remove: vec![id],
+        amend: vec![amended.clone()],
         sealed: vec![Sealed { stream, lsn: Lsn(3) }],
         hashes_since: UnixNanos(15),
         now: UnixNanos(32),
@@ -68,7 +72,7 @@ fn conforms(catalog: &dyn Catalog) {
     let second = catalog.begin().unwrap();
     assert!(second.epoch > epoch);
     assert_eq!(second.block_next.0, id.0 + 11);
-    assert_eq!(second.blocks, [meta(id.0 + 1)]);
+    assert_eq!(second.blocks, [amended]);
     assert_eq!(second.removed, [meta(id.0)]);
     assert_eq!(second.sealed, [Sealed { stream, lsn: Lsn(40) }], "sealed LSNs never go back");
     assert_eq!(second.hashes, [(a, 5, UnixNanos(20))]);
@@ -77,6 +81,7 @@ fn conforms(catalog: &dyn Catalog) {
     assert_eq!(catalog.commit(epoch, &Commit::default()).unwrap_err().kind(), Kind::Closed);
     assert_eq!(catalog.tenant(epoch, "c").unwrap_err().kind(), Kind::Closed);
 
+    assert!(catalog.commit(second.epoch, &Commit { amend: vec![meta(id.0)], ..Commit::default() }).is_err(), "it was removed");
     catalog.forget(second.epoch, &[id, BlockId(id.0 + 1)]).unwrap();
     catalog.forget_sealed(second.epoch, Lsn(100)).unwrap();
     let third = catalog.begin().unwrap();

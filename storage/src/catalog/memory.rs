@@ -70,6 +70,12 @@ impl Catalog for MemoryCatalog {
                 let removed = loaded.blocks.remove(at);
                 loaded.removed.push(removed);
             }
+            for meta in &commit.amend {
+                match loaded.blocks.iter_mut().find(|block| block.id == meta.id) {
+                    Some(block) => *block = meta.clone(),
+                    None => return Err(Error::Internal(format!("block {} is not in the catalog", meta.id.0))),
+                }
+            }
             for sealed in &commit.sealed {
                 match loaded.sealed.iter_mut().find(|known| known.stream == sealed.stream) {
                     Some(known) => known.lsn = known.lsn.max(sealed.lsn),

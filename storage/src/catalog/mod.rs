@@ -55,6 +55,8 @@ pub struct Commit {
     pub add: Vec<BlockMeta>,
     /// First phase of a delete: from view now, from disk when the last reader is gone ([`Catalog::forget`]).
     pub remove: Vec<BlockId>,
+    /// Blocks that stay as they are and have another side file now.
+    pub amend: Vec<BlockMeta>,
     pub sealed: Vec<Sealed>,
     /// Requests whose rows leave the WAL with this commit.
     pub hashes: Vec<(TenantId, u128, UnixNanos)>,
@@ -70,7 +72,7 @@ pub trait Catalog: Send + Sync + fmt::Debug {
     fn tenant(&self, epoch: u32, name: &str) -> Result<TenantId>;
     /// The first of `count` block numbers that nobody else gets.
     fn reserve_blocks(&self, epoch: u32, count: u64) -> Result<BlockId>;
-    /// Durable when it returns, whole or not at all. Removing what is not there fails (somebody else removed it).
+    /// Durable when it returns, whole or not at all. Removing or amending what is not there fails (somebody else removed it).
     fn commit(&self, epoch: u32, commit: &Commit) -> Result<()>;
     /// Second phase of a delete: the files are gone.
     fn forget(&self, epoch: u32, blocks: &[BlockId]) -> Result<()>;

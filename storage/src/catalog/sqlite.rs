@@ -132,6 +132,14 @@ fn metas(transaction: &Transaction<'_>, removed: bool) -> Result<Vec<BlockMeta>>
     .collect()
 }
 
+fn text(meta: &BlockMeta) -> Result<String> {
+    serde_json::to_string(meta).map_err(|error| Error::Internal(format!("block meta as JSON: {error}")))
+}
+
+fn not_there(id: BlockId) -> Error {
+    Error::Internal(format!("block {} is not in the catalog", id.0))
+}
+
 fn hash_of(bytes: Vec<u8>) -> u128 {
     bytes.try_into().map(u128::from_le_bytes).unwrap_or_default()
 }
@@ -196,13 +204,20 @@ impl Catalog for SqliteCatalog {
     fn commit(&self, epoch: u32, commit: &Commit) -> Result<()> {
         self.change(epoch, |transaction| {
             for meta in &commit.add {
-                let text = serde_json::to_string(meta).map_err(|error| Error::Internal(format!("block meta as JSON: {error}")))?;
-                transaction.prepare_cached("INSERT INTO blocks (id, meta) VALUES (?, ?)")?.execute(params![meta.id.0 as i64, text])?;
+                transaction.prepare_cached("INSERT INTO blocks (id, meta) VALUES (?, ?)")?.execute(params![meta.id.0 as i64, text(meta)?])?;
             }
             for id in &commit.remove {
                 let changed = transaction.prepare_cached("UPDATE blocks SET removed = 1 WHERE id = ? AND removed = 0")?.execute([id.0 as i64])?;
                 if changed == 0 {
-                    return Err(Error::Internal(format!("block {} is not in the catalog", id.0)));
+                    return Err(not_there(*id));
+                }
+            }
+            for meta in &commit.amend {
+                let changed = transaction
+                    .prepare_cached("UPDATE blocks SET meta = ? WHERE id = ? AND removed = 0")?
+                    .execute(params![text(meta)?, meta.id.0 as i64])?;
+                if changed == 0 {
+                    return Err(not_there(meta.id));
                 }
             }
             for Sealed { stream, lsn } in &commit.sealed {

@@ -19,6 +19,7 @@ pub(crate) struct Limits {
     pub(crate) table_bytes_max: u64,
     pub(crate) live_bytes_max: u64,
     pub(crate) age_nano_max: u64,
+    pub(crate) edges_rows_max: u64,
 }
 
 /// In the order they should be sealed: unfinished seals, then too large, then too old, then the largest until all fit.
@@ -45,7 +46,7 @@ mod tests {
     /// Size, age and the sum of all sizes each make a table due; the largest goes first and only as many as needed.
     #[test]
     fn what_is_due() {
-        let limits = Limits { table_bytes_max: 100, live_bytes_max: 150, age_nano_max: 10 };
+        let limits = Limits { table_bytes_max: 100, live_bytes_max: 150, age_nano_max: 10, edges_rows_max: 0 };
         let check = |tables: &[(u64, u64, bool)], now: u64, expect: &[u32]| {
             let states: Vec<_> = (0..)
                 .zip(tables)

@@ -133,16 +133,16 @@ impl Flush {
         if block.rows != sealing.rows {
             return Err(Error::Internal(format!("block {} holds {} rows of {}: not committed", id.0, block.rows, sealing.rows)));
         }
+        let mut counting = None;
         if key.signal == Signal::Spans {
-            // No block of spans comes or changes its rows meanwhile: this is the one task that seals, and merges move rows only. Who waits for
-            // room comes first: a block without edges is right too, its spans are read when somebody asks.
+            // Nothing else is counted meanwhile, and no block of spans changes its rows: this is the one task that seals, and merges move rows
+            // only. Who waits for room comes first: a block without edges is right too, upkeep counts it soon, and until then its spans are read
+            // when somebody asks.
             let behind = self.versions.live_bytes() >= self.limits.live_bytes_max + self.limits.live_bytes_max / 8;
-            let snapshot = || self.versions.snapshot(key.tenant);
-            let edges = match behind {
-                true => None,
-                false => derived::make::seal(&self.objects, &block, &sealing.chunks, &snapshot(), EDGES_PATIENCE)?,
-            };
-            block.files.extend(edges);
+            if !behind && sealing.rows <= self.limits.edges_rows_max {
+                counting = Some(self.versions.counting());
+                block.files.extend(derived::make::seal(&self.objects, &block, &sealing.chunks, &self.versions.snapshot(key.tenant), EDGES_PATIENCE)?);
+            }
         }
         failpoint::hit("seal.written");
         let sealed: Vec<Sealed> = sealing
@@ -153,15 +153,16 @@ impl Flush {
         let hashes_since = UnixNanos(now.0.saturating_sub_unsigned(self.duplicate_window_nano));
         let commit = Commit {
             add: vec![block.clone()],
-            remove: Vec::new(),
             sealed: sealed.clone(),
             hashes: sealing.hashes.iter().filter(|(_, _, received)| *received >= hashes_since).copied().collect(),
             hashes_since,
             now: self.believed.stamp(now, self.clock.monotonic_nano()),
+            ..Commit::default()
         };
         self.catalog.commit(self.epoch, &commit)?;
         failpoint::hit("seal.committed");
         self.versions.finish_seal(key, &sealed, block);
+        drop(counting);
         failpoint::hit("seal.swapped");
         self.health.seals.fetch_add(1, Ordering::Relaxed);
         self.trim();

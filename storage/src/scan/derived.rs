@@ -119,7 +119,7 @@ impl Snapshot {
         let range = if spans.blocks.is_empty() { TimeRange::ALL } else { around };
         let mut rest = Rest::default();
         let mut edges = Edges::new();
-        let read = added(&New { spans: &spans, range, rows_max: Some(spans_max) }, &counted, cancel, &mut |part| {
+        let read = added(&New { spans: &spans, range, traces: None, rows_max: Some(spans_max) }, &counted, cancel, &mut |part| {
             edges.merge(part);
             Ok(())
         })?;
@@ -273,7 +273,7 @@ impl LiveEdges {
         if rows > 0 {
             let counted = Snapshot { chunks: old.chunks, ..counted.clone() };
             let mut edges = Edges::new();
-            let read = added(&New { spans: &new, range: TimeRange::ALL, rows_max: None }, &counted, cancel, &mut |part| {
+            let read = added(&New { spans: &new, range: TimeRange::ALL, traces: None, rows_max: None }, &counted, cancel, &mut |part| {
                 edges.merge(part);
                 Ok(())
             })?;

@@ -2,6 +2,7 @@
 
 use super::store::{NOW, config, open_os, request, wait_replayed};
 use crate::block::FileKind;
+use crate::block::derived::make;
 use crate::objects::names;
 use crate::scan::Cancel;
 use crate::storage::{Append, Storage};
@@ -85,7 +86,8 @@ fn seen(storage: &Storage) -> (Vec<Edge>, Vec<LinkRow>) {
 }
 
 async fn start(dir: &Path) -> Arc<Storage> {
-    let storage = open_os(config(dir)).unwrap();
+    // Some seals count what they hold, and some leave it to upkeep.
+    let storage = open_os(crate::Config { seal_edges_rows_max: 4, ..config(dir) }).unwrap();
     wait_replayed(&storage).await;
     storage
 }
@@ -131,6 +133,52 @@ proptest! {
     }
 }
 
+/// A block that is counted late, while seals count others: what it adds was made before they came, and is put right.
+#[test]
+fn counted_beside_seals() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let few = || prop::collection::vec(span(), 1..5);
+    let cases = (prop::collection::vec(few(), 0..3), prop::collection::vec(span(), 5..12), prop::collection::vec(few(), 0..3));
+    proptest!(ProptestConfig::with_cases(30), |((first, late, then) in cases)| {
+        runtime.block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let storage = start(dir.path()).await;
+            let mut all: Vec<Span> = Vec::new();
+            let sealed = async |spans: &[Span]| {
+                storage.append(append(spans)).await.unwrap();
+                storage.flush().await.unwrap();
+                storage.snapshot(TenantId(0))
+            };
+            for spans in &first {
+                all.extend(spans.iter().cloned());
+                sealed(spans).await;
+            }
+            let before = sealed(&late).await;
+            all.extend(late);
+            for spans in &then {
+                all.extend(spans.iter().cloned());
+                sealed(spans).await;
+            }
+            let now = storage.snapshot(TenantId(0));
+            let block = before.blocks.iter().find(|block| !make::is_counted(&block.meta)).unwrap();
+            let mut edges = Edges::new();
+            for counted in now.blocks.iter().filter(|block| make::is_counted(&block.meta)) {
+                make::sum(&counted.edges().unwrap(), TimeRange::ALL, &mut edges).unwrap();
+            }
+            edges.merge(make::again(block, &before).unwrap().0);
+            edges.merge(make::put_right(block, &before, &now).unwrap().0);
+            let mut rows = edges.into_rows();
+            rows.retain(|row| !row.counts.is_empty());
+            prop_assert_eq!(rows, truth(&all).0);
+            // And as upkeep does it.
+            storage.settle().await.unwrap();
+            prop_assert!(storage.snapshot(TenantId(0)).blocks.iter().all(|block| make::is_counted(&block.meta)));
+            prop_assert_eq!(seen(&storage), truth(&all));
+            Ok(())
+        })?;
+    });
+}
+
 /// Some spans of each trace, none of which ends in the same batch.
 fn some() -> Vec<Vec<Span>> {
     use proptest::strategy::ValueTree;
@@ -143,7 +191,7 @@ fn some() -> Vec<Vec<Span>> {
 async fn blocks_of_the_first_format() {
     let dir = tempfile::tempdir().unwrap();
     let batches = some();
-    let storage = start(dir.path()).await;
+    let storage = open_os(config(dir.path())).unwrap();
     for spans in &batches[..2] {
         storage.append(append(spans)).await.unwrap();
         storage.flush().await.unwrap();

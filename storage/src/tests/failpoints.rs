@@ -17,7 +17,7 @@ const DIRECTORY: &str = "HOPLINE_TEST_FAILPOINT_DIR";
 const TIME: i64 = 1_577_836_800_000_000_000;
 
 fn child_config(dir: &Path) -> Config {
-    Config { seal_table_bytes_max: 40_000, wal_segment_bytes: 64 << 10, ..config(dir) }
+    Config { seal_table_bytes_max: 40_000, wal_segment_bytes: 64 << 10, seal_edges_rows_max: 50, ..config(dir) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +40,18 @@ async fn child() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dies_at_each_step() {
-    let points = ["wal.written", "wal.synced", "seal.written", "seal.committed", "seal.swapped", "seal.trimmed", "merge.written", "merge.committed"];
+    let points = [
+        "wal.written",
+        "wal.synced",
+        "seal.written",
+        "seal.committed",
+        "seal.swapped",
+        "seal.trimmed",
+        "count.written",
+        "count.committed",
+        "merge.written",
+        "merge.committed",
+    ];
     for point in points {
         for time in [1, 2] {
             let what = format!("{point}:{time}");

@@ -24,6 +24,7 @@ use crate::version::Versions;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hopline_model::{Clock, TenantId, TimeRange, UnixNanos};
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +68,8 @@ pub(crate) struct Merge {
     pub(crate) files: Arc<dyn FileIo>,
     pub(crate) data_dir: PathBuf,
     pub(crate) days: Mutex<Days>,
+    /// Blocks whose rows cannot all be read, until the next start.
+    pub(crate) uncountable: Mutex<HashSet<BlockId>>,
 }
 
 const TICK: Duration = Duration::from_secs(5);
@@ -81,7 +84,7 @@ impl Merge {
         loop {
             match commands.recv_timeout(TICK) {
                 Ok(Command::Settle(done)) => {
-                    let merged = self.merge_all(0);
+                    let merged = self.count_all().and_then(|()| self.merge_all(0));
                     self.tend_days();
                     let _ = done.send(merged);
                     continue;
@@ -98,6 +101,10 @@ impl Merge {
                 // What room is left on a full disk is for sealing.
                 Err(RecvTimeoutError::Timeout) if Instant::now() < not_before || self.health.is_full() => continue,
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Err(error) = self.count_all() {
+                self.health.note(format!("calls of some blocks could not be rolled up, questions read their spans for now: {error}"));
+                not_before = Instant::now() + RETRY_AFTER;
             }
             if let Err(error) = self.merge_all(self.delay_nano) {
                 self.health.note(format!("blocks could not be merged and stay as they are: {error}"));

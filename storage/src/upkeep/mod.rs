@@ -5,6 +5,7 @@
 //! | `ids` | block numbers, reserved in the catalog before use |
 //! | `plan` | what is to be removed, what is to be merged: pure |
 //! | `merge` | merges, a task of its own |
+//! | `count` | calls by minute of blocks that were sealed without |
 //! | `rewrite` | blocks without some rows: deletion by query, what is kept of old days |
 //! | `days` | the trace index of each day with many blocks |
 //! | `retention` | removes old blocks, in two phases; what would go and when |
@@ -14,6 +15,7 @@
 //! | `sizes` | bytes by dataset, service and attribute |
 //! | `run` | the task for the rest |
 
+pub(crate) mod count;
 pub(crate) mod days;
 pub(crate) mod ids;
 pub(crate) mod merge;

@@ -5,7 +5,7 @@
 //! store waits an hour, in which somebody can notice: a setting may have been mistyped, or the right one lost.
 
 use super::plan::{Ages, Believed, Due, due, is_much};
-use crate::block::{BlockId, BlockMeta};
+use crate::block::{BlockId, BlockMeta, FileKind};
 use crate::catalog::{Catalog, Commit};
 use crate::config::Config;
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::objects::{ObjectIo, names};
 use crate::snapshot::Snapshot;
 use crate::version::Versions;
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
-use hopline_model::{Clock, TenantId, UnixNanos};
+use hopline_model::{Clock, Signal, TenantId, UnixNanos};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -293,8 +293,10 @@ impl Retention {
 
     fn delete(&self, blocks: &[BlockMeta]) -> Result<()> {
         for meta in blocks {
-            for file in &meta.files {
-                self.objects.delete(&names::block_file(meta.tenant, meta.signal, meta.id, file.kind))?;
+            // A crash may have left a file that was written for the block and never committed.
+            let uncommitted = (meta.signal == Signal::Spans).then_some(FileKind::Edg);
+            for kind in meta.files.iter().map(|file| file.kind).chain(uncommitted) {
+                self.objects.delete(&names::block_file(meta.tenant, meta.signal, meta.id, kind))?;
             }
         }
         failpoint::hit("retention.deleted");

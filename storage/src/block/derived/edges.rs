@@ -1,4 +1,5 @@
-//! `X.edg`: calls by minute, sorted by their whole key, minute first. A block of spans has one, unless sealing was behind or it took too long.
+//! `X.edg`: calls by minute, sorted by their whole key, minute first. A block of spans has one from its seal, or, when it is
+//! large or sealing was behind, soon after (`upkeep/count.rs`).
 //!
 //! ```text
 //! a row (`pages.rs`; t: number of a text; z: zigzag, as rows may take away what others counted):
@@ -12,7 +13,7 @@
 //! ```
 //!
 //! **The rule.** What a call is depends on the whole trace, and its spans may lie in several blocks. So a block does not hold the edges of its
-//! own spans, but what they *added* when it was sealed: for each trace, the edges of all its spans in blocks with the new ones, less those of
+//! own spans, but what they *added* when it was counted, at its seal or soon after: for each trace, the edges of all its spans in blocks with the new ones, less those of
 //! its spans in blocks before. The sum over all blocks is then the edges of all traces, each counted whole and once: the steps cancel out.
 //! A span that comes late puts right what it changes by what its block takes away. A merge only adds up, and rows may outlive their spans.
 //!
@@ -119,6 +120,8 @@ pub(crate) struct New<'a> {
     /// Its spans, live and in blocks, are those that come new.
     pub(crate) spans: &'a Snapshot,
     pub(crate) range: TimeRange,
+    /// Only these traces.
+    pub(crate) traces: Option<Vec<TraceId>>,
     /// More are not read: the newest are.
     pub(crate) rows_max: Option<usize>,
 }
@@ -141,7 +144,7 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
     let mut added = Added::default();
     for part in 0..parts {
         cancel.check()?;
-        let mut request = request(new.range, Predicate::All, cancel);
+        let mut request = request(new.range, new.traces.clone().map_or(Predicate::All, Predicate::TraceIds), cancel);
         if let Some(most) = too_many {
             (request.order, request.limit) = (Order::NewestFirst, Some(most));
         }
@@ -201,8 +204,8 @@ fn of_part(batch: &RecordBatch, part: u64, parts: u64) -> Result<RecordBatch> {
     Ok(filter_record_batch(batch, &own)?)
 }
 
-/// The traces of new rows that have counted rows too.
-fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cancel) -> Result<Vec<TraceId>> {
+/// The traces of new rows that have counted rows too; of the rows, `trace_id` and `start_time` are needed.
+pub(super) fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cancel) -> Result<Vec<TraceId>> {
     if counted.chunks(Signal::Spans).is_empty() && counted.blocks(Signal::Spans).next().is_none() {
         return Ok(Vec::new());
     }

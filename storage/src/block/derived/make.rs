@@ -1,16 +1,17 @@
-//! The `edges` of a block: written when it is sealed, added up when blocks are merged.
+//! The `edges` of a block: written when it is sealed or soon after, added up when blocks are merged.
 
-use super::edges::{New, added, key};
+use super::edges::{New, added, key, shared};
 use super::pages::{Pages, PagesWriter};
-use crate::block::{Block, BlockFile, BlockMeta, FileKind};
+use crate::block::{Block, BlockFile, BlockId, BlockMeta, FileKind};
 use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, names};
-use crate::scan::Cancel;
+use crate::scan::{Cancel, Column, ScanRequest, ScanStats};
 use crate::snapshot::{Chunk, Snapshot};
-use hopline_model::{Signal, TimeRange};
+use hopline_model::schema::column;
+use hopline_model::{Signal, TimeRange, TraceId};
 use hopline_trace::{Edge, Edges};
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,29 +39,56 @@ pub(crate) fn seal(
     let mut spans = snapshot.only_blocks(|_| false);
     spans.chunks[usize::from(Signal::Spans.code()) - 1] = Arc::new(chunks.to_vec());
     let counted = snapshot.only_blocks(|block| is_counted(&block.meta));
-    match edges_of(&spans, &counted, &Cancel::with_deadline(Instant::now() + patience)) {
-        Ok(edges) => write(objects.as_ref(), meta, edges).map(Some),
+    match edges_of(&spans, None, &counted, &Cancel::with_deadline(Instant::now() + patience)) {
+        Ok((edges, _)) => write(objects.as_ref(), meta, edges).map(Some),
         Err(Error::Limit(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The edges of a block whose own file is lost: what its spans add to those of all others. That is what it held, but for traces that lie
-/// in other blocks too and went on after it was sealed.
-fn again(block: &Arc<Block>, snapshot: &Snapshot) -> Result<Edges> {
-    let spans = snapshot.only_blocks(|other| other.meta.id == block.meta.id);
-    let counted = snapshot.only_blocks(|other| other.meta.id != block.meta.id && is_counted(&other.meta));
-    edges_of(&spans, &counted, &Cancel::default())
+/// The edges of a block that has none, or whose own file is lost: what its spans add to those of all others. Where it is lost, that is what it
+/// held, but for traces that lie in other blocks too and went on after it was sealed.
+pub(crate) fn again(block: &Arc<Block>, snapshot: &Snapshot) -> Result<(Edges, ScanStats)> {
+    let alone = snapshot.only_blocks(|other| other.meta.id == block.meta.id);
+    edges_of(&alone, None, &counted_beside(block, snapshot), &Cancel::default())
 }
 
-fn edges_of(spans: &Snapshot, counted: &Snapshot, cancel: &Cancel) -> Result<Edges> {
+/// How that changes by what was counted between `before` and `now`.
+pub(crate) fn put_right(block: &Arc<Block>, before: &Snapshot, now: &Snapshot) -> Result<(Edges, ScanStats)> {
+    let known: HashSet<BlockId> = before.blocks.iter().filter(|block| is_counted(&block.meta)).map(|block| block.meta.id).collect();
+    let came = now.only_blocks(|other| is_counted(&other.meta) && !known.contains(&other.meta.id));
+    let (mut edges, mut stats) = (Edges::new(), ScanStats::default());
+    if came.blocks.is_empty() {
+        return Ok((edges, stats));
+    }
+    let alone = before.only_blocks(|other| other.meta.id == block.meta.id);
+    let columns = [column::TRACE_ID, column::START_TIME].map(Column::Fixed).to_vec();
+    let (ids, read) = came.collect(&ScanRequest { columns, ..ScanRequest::all(Signal::Spans) })?;
+    stats.add(read);
+    let traces = shared(&ids, &alone, &Cancel::default())?;
+    if !traces.is_empty() {
+        let (more, read) = edges_of(&alone, Some(traces.clone()), &counted_beside(block, now), &Cancel::default())?;
+        edges.merge(more);
+        stats.add(read);
+        let (less, read) = edges_of(&alone, Some(traces), &counted_beside(block, before), &Cancel::default())?;
+        edges.subtract(less);
+        stats.add(read);
+    }
+    Ok((edges, stats))
+}
+
+fn counted_beside(block: &Block, snapshot: &Snapshot) -> Snapshot {
+    snapshot.only_blocks(|other| other.meta.id != block.meta.id && is_counted(&other.meta))
+}
+
+fn edges_of(spans: &Snapshot, traces: Option<Vec<TraceId>>, counted: &Snapshot, cancel: &Cancel) -> Result<(Edges, ScanStats)> {
     let mut edges = Edges::new();
-    let new = New { spans, range: TimeRange::ALL, rows_max: None };
-    added(&new, counted, cancel, &mut |part| {
+    let new = New { spans, range: TimeRange::ALL, traces, rows_max: None };
+    let read = added(&new, counted, cancel, &mut |part| {
         edges.merge(part);
         Ok(())
     })?;
-    Ok(edges)
+    Ok((edges, read.stats))
 }
 
 /// Pages that may hold rows of these minutes.
@@ -68,7 +96,8 @@ fn pages_of(pages: &Pages<Edge>, minutes: TimeRange) -> std::ops::Range<usize> {
     pages.between(key(minutes.start), key(minutes.end))
 }
 
-fn write(objects: &dyn ObjectIo, meta: &BlockMeta, edges: Edges) -> Result<BlockFile> {
+/// The file of a block's edges.
+pub(crate) fn write(objects: &dyn ObjectIo, meta: &BlockMeta, edges: Edges) -> Result<BlockFile> {
     let mut writer = create(objects, meta)?;
     edges.into_rows().iter().try_for_each(|row| writer.push(row))?;
     writer.finish()
@@ -93,7 +122,7 @@ pub(crate) fn merge(
         match whole(block) {
             Some(pages) => runs.push(Run::new(pages, minutes)?),
             None => {
-                let rows = again(block, snapshot)?.into_rows();
+                let rows = again(block, snapshot)?.0.into_rows();
                 runs.push(Run { pages: None, range: 0..0, minutes, rows: rows.into_iter().filter(|row| holds(minutes, row)).collect() });
             }
         }

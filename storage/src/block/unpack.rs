@@ -1,0 +1,133 @@
+//! Pages of a row group on their way to `parquet`, unpacked here.
+//!
+//! `parquet` makes a compression and a decompression context of zstd for every column of every read; where a few rows are wanted, those cost
+//! more than the rows. So it is told that pages are not packed, hands them over as they stand in the file, and they are unpacked with one
+//! context per thread.
+
+use crate::error::Result;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::RowGroups;
+use parquet::basic::Compression;
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// The metadata of a file with packed pages, as that of one whose pages are not. `None`: a column is packed in another way than we do.
+pub(crate) fn as_unpacked(metadata: ParquetMetaData) -> Result<Option<ParquetMetaData>> {
+    let packed = |compression: Compression| matches!(compression, Compression::ZSTD(_));
+    if !metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).all(|column| packed(column.compression())) {
+        return Ok(None);
+    }
+    let mut builder = metadata.into_builder();
+    let groups = builder.take_row_groups().into_iter().map(|group| {
+        let columns = group.columns().iter().map(|column| column.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build());
+        let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
+        group.into_builder().set_column_metadata(columns).build()
+    });
+    let groups = groups.collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok(Some(builder.set_row_groups(groups).build()))
+}
+
+/// One row group of a file whose metadata is [`as_unpacked`].
+pub(crate) struct PackedGroup<'a, S> {
+    pub(crate) source: Arc<S>,
+    pub(crate) metadata: &'a ParquetMetaData,
+    pub(crate) group: usize,
+}
+
+impl<S: ChunkReader + 'static> RowGroups for PackedGroup<'_, S> {
+    fn num_rows(&self) -> usize {
+        self.metadata.row_group(self.group).num_rows() as usize
+    }
+
+    fn column_chunks(&self, column: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
+        let group = self.metadata.row_group(self.group);
+        let index = self.metadata.offset_index().and_then(|index| index.get(self.group)?.get(column));
+        let pages = index.map(|index| index.page_locations.clone());
+        let reader = SerializedPageReader::new(self.source.clone(), group.column(column), self.num_rows(), pages)?;
+        Ok(Box::new(Chunk(Some(Box::new(Unpacking(reader))))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.metadata.row_group(self.group)))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        self.metadata
+    }
+}
+
+/// The one chunk of a column.
+struct Chunk(Option<Box<dyn PageReader>>);
+
+impl Iterator for Chunk {
+    type Item = parquet::errors::Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(Ok)
+    }
+}
+
+impl PageIterator for Chunk {}
+
+struct Unpacking<S: ChunkReader>(SerializedPageReader<S>);
+
+impl<S: ChunkReader> Iterator for Unpacking<S> {
+    type Item = parquet::errors::Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl<S: ChunkReader> PageReader for Unpacking<S> {
+    fn get_next_page(&mut self) -> parquet::errors::Result<Option<Page>> {
+        self.0.get_next_page()?.map(unpacked).transpose()
+    }
+
+    fn peek_next_page(&mut self) -> parquet::errors::Result<Option<PageMetadata>> {
+        self.0.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> parquet::errors::Result<()> {
+        self.0.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> parquet::errors::Result<bool> {
+        self.0.at_record_boundary()
+    }
+}
+
+fn unpacked(page: Page) -> parquet::errors::Result<Page> {
+    Ok(match page {
+        Page::DataPage { buf, num_values, encoding, def_level_encoding, rep_level_encoding, statistics } => {
+            Page::DataPage { buf: unpack(&buf)?, num_values, encoding, def_level_encoding, rep_level_encoding, statistics }
+        }
+        Page::DictionaryPage { buf, num_values, encoding, is_sorted } => Page::DictionaryPage { buf: unpack(&buf)?, num_values, encoding, is_sorted },
+        Page::DataPageV2 { .. } => return Err(ParquetError::NYI("a data page of version 2: blocks are written with version 1".into())),
+    })
+}
+
+fn unpack(packed: &[u8]) -> parquet::errors::Result<Bytes> {
+    thread_local! {
+        static CONTEXT: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    let broken = |detail: String| ParquetError::General(format!("a page does not unpack: {detail}"));
+    if packed.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let size = zstd::zstd_safe::get_frame_content_size(packed).map_err(|error| broken(error.to_string()))?;
+    let size = size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| broken("its length is not told".into()))?;
+    CONTEXT.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(zstd::bulk::Decompressor::new()?),
+        };
+        let bytes = context.decompress(packed, size).map_err(|error| broken(error.to_string()))?;
+        if bytes.len() == size { Ok(bytes.into()) } else { Err(broken(format!("{} bytes instead of {size}", bytes.len()))) }
+    })
+}
