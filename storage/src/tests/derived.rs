@@ -1,14 +1,16 @@
 //! Edges and links against those of all spans at once: live, sealed, merged, started again, in whatever order spans come.
 
 use super::store::{NOW, config, open_os, request, wait_replayed};
+use crate::Delete;
 use crate::block::FileKind;
 use crate::block::derived::make;
 use crate::objects::names;
-use crate::scan::Cancel;
+use crate::scan::{Cancel, Field, Predicate, Test};
 use crate::storage::{Append, Storage};
+use hopline_model::schema::column;
 use hopline_model::span::Span;
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_MINUTE};
-use hopline_model::{Seq, SpanId, TenantId, TimeRange, TraceId, UnixNanos};
+use hopline_model::{Seq, Signal, SpanId, TenantId, TimeRange, TraceId, UnixNanos};
 use hopline_trace::{Edge, Edges, LinkRow, Trace, analyse, links};
 use proptest::prelude::*;
 use std::path::Path;
@@ -20,7 +22,7 @@ const TRACES: u8 = 6;
 
 /// A span of one of few traces, under any parent, within half an hour: so that traces lie in many blocks and windows.
 fn span() -> impl Strategy<Value = Span> {
-    let service = prop::sample::select(vec!["web", "cart", "bank"]);
+    let service = service();
     let kind = prop::sample::select(vec!["server", "client", "internal", "producer", "consumer"]);
     let more = (prop::option::weighted(0.2, (0..TRACES, 1u64..8)), prop::sample::select(vec!["unset", "error"]), 0u8..3, 0i64..2_000);
     (0..TRACES, 1u64..8, prop::option::of(1u64..8), service, kind, 0i64..30 * 60, more).prop_map(
@@ -45,6 +47,10 @@ fn span() -> impl Strategy<Value = Span> {
     )
 }
 
+fn service() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["web", "cart", "bank"])
+}
+
 fn trace_id(number: u8) -> TraceId {
     TraceId([number + 1; 16])
 }
@@ -55,10 +61,12 @@ enum Then {
     Flush,
     Settle,
     Kill,
+    /// The spans of one service go.
+    Delete(&'static str),
 }
 
 fn then() -> impl Strategy<Value = Then> {
-    prop_oneof![3 => Just(Then::Nothing), 3 => Just(Then::Flush), 2 => Just(Then::Settle), 1 => Just(Then::Kill)]
+    prop_oneof![3 => Just(Then::Nothing), 3 => Just(Then::Flush), 2 => Just(Then::Settle), 1 => Just(Then::Kill), 2 => service().prop_map(Then::Delete)]
 }
 
 fn append(spans: &[Span]) -> Append {
@@ -110,6 +118,14 @@ proptest! {
                     Then::Nothing => {}
                     Then::Flush => storage.flush().await.unwrap(),
                     Then::Settle => storage.settle().await.unwrap(),
+                    Then::Delete(service) => {
+                        let test = Test::Equals((*service).into());
+                        let predicate = Predicate::Compare { field: Field::Column(column::SERVICE_NAME), test };
+                        let deleted = storage.delete(TenantId(0), Delete { signal: Signal::Spans, predicate, range: TimeRange::ALL }).await.unwrap();
+                        let before = all.len();
+                        all.retain(|span| span.service_name != *service);
+                        prop_assert_eq!(deleted.rows, (before - all.len()) as u64);
+                    }
                     Then::Kill => {
                         drop(storage);
                         storage = start(dir.path()).await;

@@ -96,7 +96,7 @@ impl Merge {
         for (tenant, blocks) in self.versions.blocks() {
             for signal in SIGNALS {
                 let mut by_day: BTreeMap<i64, Vec<&Arc<Block>>> = BTreeMap::new();
-                for block in blocks.iter().filter(|block| block.meta.signal == signal && block.meta.level > 0) {
+                for block in blocks.iter().filter(|block| block.meta.signal == signal && block.meta.level > 0 && block.meta.rows > 0) {
                     by_day.entry(day_of(&block.meta)).or_default().push(block);
                 }
                 let newest = by_day.keys().next_back().copied();

@@ -122,6 +122,12 @@ impl Merge {
     fn rebuild(&self, tenant: TenantId, block: BlockId) -> Result<Rebuilt> {
         let snapshot = self.versions.snapshot(tenant);
         let Some(found) = snapshot.blocks.iter().find(|known| known.meta.id == block) else { return Ok(Rebuilt::Gone) };
+        if found.meta.rows == 0 {
+            return Err(Error::corrupt(
+                format!("block {}", block.0),
+                "the calls of deleted spans, of which no rows are left to make it anew".to_owned(),
+            ));
+        }
         let plan = MergePlan { signal: found.meta.signal, inputs: vec![block], level: found.meta.level };
         self.merge(&snapshot, &plan)?;
         Ok(Rebuilt::Done)

@@ -34,7 +34,8 @@ impl Believed {
     }
 }
 
-/// The level of a block that retention has reduced to what is kept longer. It is never merged.
+/// The level of a block that retention has reduced to what is kept longer, and of one without rows that holds the calls of rows that went. It is
+/// never merged.
 pub(crate) const KEPT: u8 = 3;
 
 /// How long rows stay, by tenant and dataset.

@@ -5,6 +5,7 @@
 
 use super::merge::Merge;
 use super::plan::{KEPT, day_of};
+use crate::block::derived::make::{self, is_counted};
 use crate::block::rewrite::rewrite_block;
 use crate::block::write::Target;
 use crate::block::{Block, BlockId, BlockMeta};
@@ -18,6 +19,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use hopline_model::schema::column;
 use hopline_model::{Signal, TenantId, TimeRange, TraceId, UnixNanos};
+use hopline_trace::Edges;
+use parking_lot::MutexGuard;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -73,7 +76,7 @@ impl Merge {
                 continue;
             }
             let kept = block.meta.rows - gone.len() as u64;
-            if !self.replace(tenant, block, kept, block.meta.level, &|seq| gone.binary_search(&seq).is_err())? {
+            if !self.replace(tenant, block, kept, block.meta.level, &|seq| gone.binary_search(&seq).is_err(), &gone)? {
                 continue;
             }
             self.forget_day(block);
@@ -100,13 +103,13 @@ impl Merge {
                 let day_blocks: Vec<&Arc<Block>> = blocks.iter().copied().filter(|block| of_day(block)).collect();
                 let Some(signal) = day_blocks.first().map(|block| block.meta.signal) else { continue };
                 // A crash in the middle leaves some blocks of the day reduced: what they kept still says which traces stay.
-                let all: Vec<Arc<Block>> = snapshot.blocks.iter().filter(|block| of_day(block)).cloned().collect();
+                let all: Vec<Arc<Block>> = snapshot.blocks.iter().filter(|block| block.meta.rows > 0 && of_day(block)).cloned().collect();
                 let wanted = self.worth_keeping(&snapshot, signal, all)?;
                 for block in day_blocks {
                     self.going()?;
                     let kept = matching(&snapshot, block, &ScanRequest { predicate: wanted.clone(), ..everything(signal) })?;
                     let removed = block.meta.rows - kept.len() as u64;
-                    if self.replace(tenant, block, kept.len() as u64, KEPT, &|seq| kept.binary_search(&seq).is_ok())? {
+                    if self.replace(tenant, block, kept.len() as u64, KEPT, &|seq| kept.binary_search(&seq).is_ok(), &[])? {
                         self.health.expired_rows.fetch_add(removed, Ordering::Relaxed);
                     }
                 }
@@ -136,11 +139,19 @@ impl Merge {
         Ok(Predicate::TraceIds(traces.into_iter().map(TraceId).collect()))
     }
 
-    /// A block with the rows that `keep` names, `rows` of them, in the place of the old one. `false`: it was removed meanwhile.
-    fn replace(&self, tenant: TenantId, block: &Arc<Block>, rows: u64, level: u8, keep: &dyn Fn(u64) -> bool) -> Result<bool> {
+    /// A block with the rows that `keep` names, `rows` of them, in the place of the old one. `uncounted`: of those that go, the seqs of the ones
+    /// whose calls go too, ascending. `false`: the block was removed meanwhile.
+    fn replace(&self, tenant: TenantId, block: &Arc<Block>, rows: u64, level: u8, keep: &dyn Fn(u64) -> bool, uncounted: &[u64]) -> Result<bool> {
         let mut written: Vec<BlockMeta> = Vec::new();
         let old = block.meta.id;
-        let result = self.write_kept(block, rows, level, keep, &mut written).and_then(|()| {
+        // Held until the new block is seen.
+        let mut counting = None;
+        let result = self.write_kept(block, rows, level, keep, &mut written);
+        let result = result.and_then(|()| match is_counted(&block.meta) {
+            true => self.carry(block, uncounted, &mut written, &mut counting),
+            false => Ok(()),
+        });
+        let result = result.and_then(|()| {
             failpoint::hit("rewrite.written");
             let now = self.believed.stamp(self.clock.now(), self.clock.monotonic_nano());
             let commit = Commit { add: written.clone(), remove: vec![old], now, hashes_since: UnixNanos::MIN, ..Commit::default() };
@@ -158,6 +169,48 @@ impl Merge {
         failpoint::hit("rewrite.committed");
         self.versions.replace(tenant, written, &[old]);
         Ok(true)
+    }
+
+    /// Calls by minute of the block go over to the one that was written, or to one of their own where no row stays.
+    fn carry<'a>(
+        &'a self,
+        block: &Arc<Block>,
+        uncounted: &[u64],
+        written: &mut Vec<BlockMeta>,
+        counting: &mut Option<MutexGuard<'a, ()>>,
+    ) -> Result<()> {
+        let before = self.versions.snapshot(block.meta.tenant);
+        let mut now = || {
+            *counting = Some(self.versions.counting());
+            self.versions.snapshot(block.meta.tenant)
+        };
+        let change = match uncounted {
+            [] => Edges::new(),
+            gone => make::change(block, gone, &before, &mut now)?,
+        };
+        let mut meta = match written.pop() {
+            Some(meta) => meta,
+            None => BlockMeta {
+                id: self.ids.next(self.catalog.as_ref(), self.epoch)?,
+                level: KEPT,
+                rows: 0,
+                files: Vec::new(),
+                windows: Vec::new(),
+                services: Vec::new(),
+                dense: Vec::new(),
+                counts: Vec::new(),
+                created: self.clock.now().0,
+                ..block.meta.clone()
+            },
+        };
+        let file = make::carry(self.objects.as_ref(), &meta, block, change, &before);
+        if let Ok(Some(file)) = &file {
+            meta.files.push(file.clone());
+        }
+        if !meta.files.is_empty() {
+            written.push(meta);
+        }
+        file.map(|_| ())
     }
 
     fn write_kept(&self, block: &Arc<Block>, rows: u64, level: u8, keep: &dyn Fn(u64) -> bool, written: &mut Vec<BlockMeta>) -> Result<()> {

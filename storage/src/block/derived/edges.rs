@@ -15,7 +15,9 @@
 //! **The rule.** What a call is depends on the whole trace, and its spans may lie in several blocks. So a block does not hold the edges of its
 //! own spans, but what they *added* when it was counted, at its seal or soon after: for each trace, the edges of all its spans in blocks with the new ones, less those of
 //! its spans in blocks before. The sum over all blocks is then the edges of all traces, each counted whole and once: the steps cancel out.
-//! A span that comes late puts right what it changes by what its block takes away. A merge only adds up, and rows may outlive their spans.
+//! A span that comes late puts right what it changes by what its block takes away. A merge only adds up. When rows
+//! are deleted, what takes their block's place holds what it held and the change (`without`); when old spans go by age, their calls stay as they
+//! were: rows here may outlive their spans.
 //!
 //! What is live, or lies in a block of an older version (without `.edg`), adds to the sum in the same way when it is asked for
 //! (`Snapshot::edges`): [`added`] is the one function for all of it.
@@ -175,7 +177,7 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
     Ok(added)
 }
 
-fn count(rows: &[RecordBatch], edges: &mut Edges, cancel: &Cancel) -> Result<()> {
+pub(super) fn count(rows: &[RecordBatch], edges: &mut Edges, cancel: &Cancel) -> Result<()> {
     for trace in Trace::split(rows) {
         cancel.check()?;
         edges.add(&trace, &analyse(&trace));
@@ -183,7 +185,7 @@ fn count(rows: &[RecordBatch], edges: &mut Edges, cancel: &Cancel) -> Result<()>
     Ok(())
 }
 
-fn request(range: TimeRange, predicate: Predicate, cancel: &Cancel) -> ScanRequest {
+pub(super) fn request(range: TimeRange, predicate: Predicate, cancel: &Cancel) -> ScanRequest {
     ScanRequest {
         signal: Signal::Spans,
         range,
@@ -246,7 +248,7 @@ pub(super) fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cance
     Ok(spans.iter().filter(|(_, spans)| **spans <= TRACE_SPANS_MAX).filter_map(|(hash, _)| ids.get(hash).copied()).collect())
 }
 
-fn each_id(batch: &RecordBatch, each: &mut dyn FnMut(TraceId)) {
+pub(super) fn each_id(batch: &RecordBatch, each: &mut dyn FnMut(TraceId)) {
     let Some(ids) = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt()) else { return };
     (0..ids.len()).filter_map(|row| TraceId::from_bytes(ids.value(row))).for_each(each);
 }

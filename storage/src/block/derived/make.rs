@@ -2,6 +2,7 @@
 
 use super::edges::{New, added, key, shared};
 use super::pages::{Pages, PagesWriter};
+use super::without;
 use crate::block::{Block, BlockFile, BlockId, BlockMeta, FileKind};
 use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, names};
@@ -55,8 +56,7 @@ pub(crate) fn again(block: &Arc<Block>, snapshot: &Snapshot) -> Result<(Edges, S
 
 /// How that changes by what was counted between `before` and `now`.
 pub(crate) fn put_right(block: &Arc<Block>, before: &Snapshot, now: &Snapshot) -> Result<(Edges, ScanStats)> {
-    let known: HashSet<BlockId> = before.blocks.iter().filter(|block| is_counted(&block.meta)).map(|block| block.meta.id).collect();
-    let came = now.only_blocks(|other| is_counted(&other.meta) && !known.contains(&other.meta.id));
+    let came = counted_since(before, now);
     let (mut edges, mut stats) = (Edges::new(), ScanStats::default());
     if came.blocks.is_empty() {
         return Ok((edges, stats));
@@ -75,6 +75,41 @@ pub(crate) fn put_right(block: &Arc<Block>, before: &Snapshot, now: &Snapshot) -
         stats.add(read);
     }
     Ok((edges, stats))
+}
+
+/// The blocks that are counted now and were not.
+fn counted_since(before: &Snapshot, now: &Snapshot) -> Snapshot {
+    let known: HashSet<BlockId> = before.blocks.iter().filter(|block| is_counted(&block.meta)).map(|block| block.meta.id).collect();
+    now.only_blocks(|other| is_counted(&other.meta) && !known.contains(&other.meta.id))
+}
+
+/// How the edges of all blocks change when some rows of a block are deleted: `gone`, their seqs, ascending. Made of `before`, and anew where
+/// what was counted since touches the same traces: `now` gives what there is, and is asked when nothing else is counted any more.
+pub(crate) fn change(block: &Arc<Block>, gone: &[u64], before: &Snapshot, now: &mut dyn FnMut() -> Snapshot) -> Result<Edges> {
+    let counted = |snapshot: &Snapshot| snapshot.only_blocks(|other| is_counted(&other.meta));
+    let traces = without::touched(block, gone, before)?;
+    let change = without::change(block, gone, &traces, &counted(before), &Cancel::default())?;
+    let now = now();
+    let mut wanted: Vec<u64> = traces.iter().map(|id| crate::block::tix::hash(&id.0)).collect();
+    wanted.sort_unstable();
+    let touches = |other: &Arc<Block>| other.tix().is_none_or(|tix| tix.holds(&wanted).map_or(true, |held| !held.is_empty()));
+    if counted_since(before, &now).blocks.iter().any(touches) {
+        return without::change(block, gone, &traces, &counted(&now), &Cancel::default());
+    }
+    Ok(change)
+}
+
+/// Writes the edges of a block that takes the place of another: those of `old`, with `change` added. `None`: nothing is left.
+pub(crate) fn carry(objects: &dyn ObjectIo, meta: &BlockMeta, old: &Arc<Block>, change: Edges, snapshot: &Snapshot) -> Result<Option<BlockFile>> {
+    let mut runs = vec![run_of(old, TimeRange::ALL, snapshot)?];
+    runs.push(Run { pages: None, range: 0..0, minutes: TimeRange::ALL, rows: change.into_rows().into() });
+    let mut writer = create(objects, meta)?;
+    let mut rows = 0;
+    each_sum(runs, &mut |row| {
+        rows += 1;
+        writer.push(&row)
+    })?;
+    if rows == 0 && meta.rows == 0 { Ok(None) } else { writer.finish().map(Some) }
 }
 
 fn counted_beside(block: &Block, snapshot: &Snapshot) -> Snapshot {
@@ -118,19 +153,23 @@ pub(crate) fn merge(
 ) -> Result<BlockFile> {
     let mut runs: Vec<Run> = Vec::new();
     for block in inputs {
-        // Read once before it is trusted: half a file must not go over.
-        match whole(block) {
-            Some(pages) => runs.push(Run::new(pages, minutes)?),
-            None => {
-                let rows = again(block, snapshot)?.0.into_rows();
-                runs.push(Run { pages: None, range: 0..0, minutes, rows: rows.into_iter().filter(|row| holds(minutes, row)).collect() });
-            }
-        }
+        runs.push(run_of(block, minutes, snapshot)?);
         check()?;
     }
     let mut writer = create(objects.as_ref(), meta)?;
     each_sum(runs, &mut |row| writer.push(&row))?;
     writer.finish()
+}
+
+/// A block's edges of some minutes; read once before they are trusted: half a file must not go over.
+fn run_of(block: &Arc<Block>, minutes: TimeRange, snapshot: &Snapshot) -> Result<Run> {
+    match whole(block) {
+        Some(pages) => Run::new(pages, minutes),
+        None => {
+            let rows = again(block, snapshot)?.0.into_rows();
+            Ok(Run { pages: None, range: 0..0, minutes, rows: rows.into_iter().filter(|row| holds(minutes, row)).collect() })
+        }
+    }
 }
 
 /// A block's edges, when every page of them can be read.

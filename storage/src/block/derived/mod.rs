@@ -8,7 +8,8 @@
 //! | `pages` | rows by key, in pages that are found without reading the others |
 //! | `edges` | calls by minute: rows ⇄ bytes; what new spans add to those that are counted |
 //! | `links` | target of a link → the span that links: rows ⇄ bytes |
-//! | `make` | written at seal, added up at merge |
+//! | `make` | written at seal or soon after, added up at merge, carried over when rows go |
+//! | `without` | what they change by when rows are deleted |
 
 pub(crate) mod pages;
 
@@ -17,6 +18,8 @@ pub(crate) mod edges;
 pub(crate) mod links;
 
 pub(crate) mod make;
+
+pub(crate) mod without;
 
 #[cfg(test)]
 mod tests;
