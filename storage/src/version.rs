@@ -119,6 +119,11 @@ impl Versions {
         Ok(due || self.live_bytes() >= self.live_bytes_max)
     }
 
+    /// Who sends waits for seals.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.live_bytes() >= self.live_bytes_max + self.live_bytes_max / 8
+    }
+
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes.load(Ordering::Relaxed)
     }

@@ -98,14 +98,22 @@ fn answers(api: &Api) -> Value {
         items.sort();
         items
     };
-    let (status, metrics) = api.post("/api/v1/sql", &json!({"query": "SELECT name, value, attributes FROM metrics ORDER BY time, attributes"}));
-    assert_eq!(status, 200, "{metrics}");
+    let rows = |query: &str| {
+        let (status, answer) = api.post("/api/v1/sql", &json!({"query": query}));
+        assert_eq!(status, 200, "{answer}");
+        answer["rows"].clone()
+    };
     json!({
+        "calls": rows(
+            "SELECT minute, caller_service, callee_service, callee_operation, kind, status, count, total_nano_sum FROM edges \
+             ORDER BY minute, caller_service, callee_service, callee_operation, kind, status"
+        ),
+        "links": rows("SELECT trace_id, span_id, linked_trace_id, linked_span_id FROM links ORDER BY trace_id, span_id"),
         "spans": list("/api/v1/spans?from=0&limit=1000"),
         "logs": list("/api/v1/logs?from=0&limit=1000"),
         "words": list("/api/v1/logs?q=accepted&from=0&limit=1000").len(),
         "trace": api.get(&format!("/api/v1/traces/{:032x}", 102))["spans"].as_array().map(Vec::len),
-        "metrics": metrics["rows"],
+        "metrics": rows("SELECT name, value, attributes FROM metrics ORDER BY time, attributes"),
     })
 }
 

@@ -17,6 +17,7 @@ use hopline_model::{SpanId, TraceId, UnixNanos};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use facts::ATTRIBUTES_READ;
 use facts::Facts;
 pub use read::COLUMNS_READ;
 

@@ -118,12 +118,13 @@ impl Redactor {
     }
 
     fn by_key_slow(&self, key: &str) -> Option<usize> {
-        let key = key.to_ascii_lowercase();
+        let key = key.as_bytes();
+        let is = |part: Option<&[u8]>, text: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(text.as_bytes()));
         self.rules.iter().position(|rule| {
             rule.keys.iter().any(|glob| match glob {
-                Glob::Whole(whole) => key == *whole,
-                Glob::EndsWith(end) => key.ends_with(end.as_str()),
-                Glob::StartsWith(start) => key.starts_with(start.as_str()),
+                Glob::Whole(whole) => is(Some(key), whole),
+                Glob::EndsWith(end) => is(key.len().checked_sub(end.len()).map(|at| &key[at..]), end),
+                Glob::StartsWith(start) => is(key.get(..start.len()), start),
             })
         })
     }

@@ -3,9 +3,8 @@
 use crate::error::Result;
 use hopline_model::{Signal, TimeRange};
 use hopline_storage::Snapshot;
-use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanStats};
+use hopline_storage::scan::{Cancel, Order, Predicate, ScanRequest, ScanStats, trace_columns};
 use hopline_trace::Trace;
-use hopline_trace::spans::COLUMNS_READ;
 
 /// Spans that one question reads.
 pub(crate) const SPANS_MAX: usize = 300_000;
@@ -23,7 +22,7 @@ pub(crate) fn read(snapshot: &Snapshot, range: TimeRange, predicate: Predicate, 
         signal: Signal::Spans,
         range,
         predicate,
-        columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
+        columns: trace_columns(),
         order: Order::NewestFirst,
         limit: Some(spans_max),
         after: None,

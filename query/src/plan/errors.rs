@@ -5,8 +5,7 @@ use crate::error::Result;
 use hopline_model::schema::column;
 use hopline_model::{Signal, TimeRange, TraceId, UnixNanos};
 use hopline_storage::Snapshot;
-use hopline_storage::scan::{Cancel, Column, Field, Order, Predicate, ScanRequest, ScanStats, Test};
-use hopline_trace::spans::COLUMNS_READ;
+use hopline_storage::scan::{Cancel, Field, Order, Predicate, ScanRequest, ScanStats, Test, trace_columns};
 use hopline_trace::{Trace, analyse, cause};
 use std::collections::HashMap;
 
@@ -48,7 +47,7 @@ pub(crate) fn errors(snapshot: &Snapshot, predicate: Predicate, range: TimeRange
         signal: Signal::Spans,
         range,
         predicate: Predicate::And(vec![failed, predicate]),
-        columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
+        columns: trace_columns(),
         order: Order::NewestFirst,
         limit: Some(SPANS_MAX),
         after: None,

@@ -8,8 +8,7 @@ use arrow::compute::{filter_record_batch, nullif};
 use hopline_model::schema::column;
 use hopline_model::{Signal, SpanId, TraceId, attributes};
 use hopline_storage::Snapshot;
-use hopline_storage::scan::{Cancel, Column, ScanStats};
-use hopline_trace::spans::COLUMNS_READ;
+use hopline_storage::scan::{Cancel, Column, ScanStats, trace_columns};
 use hopline_trace::{Analysis, Hop, Trace, analyse_with_logs};
 use std::collections::{HashMap, HashSet};
 
@@ -51,7 +50,7 @@ fn count_attached(rows: &RecordBatch, counts: &mut Attached) {
 }
 
 fn read_seeing(snapshot: &Snapshot, id: TraceId, cancel: &Cancel, see: &mut dyn FnMut(&RecordBatch)) -> Result<One> {
-    let (batches, mut stats) = snapshot.trace_rows(Signal::Spans, id, &read_columns(), cancel)?;
+    let (batches, mut stats) = snapshot.trace_rows(Signal::Spans, id, &trace_columns(), cancel)?;
     let trace = Trace::from_rows(&batches);
     if trace.is_empty() {
         return Err(unknown_trace(id, snapshot, &stats));
@@ -76,7 +75,7 @@ pub(crate) fn narrow(one: &mut One, snapshot: &Snapshot, span: SpanId, cancel: &
     // A subtree lies together in depth-first order.
     let size = (tree.size(order[row] as usize) as usize).max(1);
     let kept: HashSet<SpanId> = order[row..order.len().min(row + size)].iter().map(|node| tree.span_id(trace, *node as usize)).collect();
-    let (batches, _) = snapshot.trace_rows(Signal::Spans, trace.trace_id(), &read_columns(), cancel)?;
+    let (batches, _) = snapshot.trace_rows(Signal::Spans, trace.trace_id(), &trace_columns(), cancel)?;
     let mut parts = Vec::with_capacity(batches.len());
     for batch in &batches {
         let mask: BooleanArray =
@@ -94,10 +93,6 @@ pub(crate) fn narrow(one: &mut One, snapshot: &Snapshot, span: SpanId, cancel: &
     let counts = one.logs.iter().map(|(span, (all, _))| (*span, u64::from(*all))).collect();
     one.analysis = analyse_with_logs(&one.trace, &counts);
     Ok(whole)
-}
-
-fn read_columns() -> Vec<Column> {
-    COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect()
 }
 
 fn log_counts(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<(HashMap<SpanId, (u32, u32)>, ScanStats)> {

@@ -17,10 +17,9 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use hopline_model::schema::column;
 use hopline_model::{Signal, TimeRange, TraceId};
 use hopline_storage::Snapshot;
-use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest};
+use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, trace_columns};
 use hopline_trace::edges::Edge;
 use hopline_trace::hops::{Hop, Party};
-use hopline_trace::spans::COLUMNS_READ;
 use hopline_trace::{Histogram, Trace, analyse};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -338,7 +337,7 @@ impl Rows {
         for ids in ids.chunks(TRACES_AT_ONCE) {
             let request = ScanRequest {
                 predicate: Predicate::TraceIds(ids.to_vec()),
-                columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
+                columns: trace_columns(),
                 cancel: cancel.clone(),
                 ..ScanRequest::all(Signal::Spans)
             };

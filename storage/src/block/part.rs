@@ -72,6 +72,11 @@ impl GroupPart {
         Ok((self.load(names, Some(selection))?, Some(Arc::new(rows))))
     }
 
+    /// The places of the dense columns of some keys, which are sorted.
+    fn dense_of(&self, keys: &[&str]) -> impl Iterator<Item = usize> {
+        (0..self.file.dense.len()).filter(|at| keys.binary_search(&self.file.dense[*at].key.as_str()).is_ok())
+    }
+
     fn dense_key(&self, key: &str) -> Option<&DenseKey> {
         self.file.dense.iter().find(|dense| dense.key == key)
     }
@@ -160,6 +165,10 @@ impl Part for GroupPart {
                     names.extend(dense_columns.iter().map(String::as_str));
                 }
                 Column::Fixed(name) => _ = names.insert(name),
+                Column::AttributesOf(keys) => {
+                    names.insert(column::ATTRIBUTES);
+                    names.extend(self.dense_of(keys).map(|at| dense_columns[at].as_str()));
+                }
                 Column::Attribute(key) => {
                     let dense = self.file.dense.iter().position(|dense| dense.key == *key);
                     if let Some(at) = dense {
@@ -189,6 +198,10 @@ impl Part for GroupPart {
                     join(named(&read, column::ATTRIBUTES)?.as_string::<i32>(), &dense.collect::<Result<Vec<_>>>()?)
                 }
                 Column::Fixed(name) => named(&read, name)?.clone(),
+                Column::AttributesOf(keys) => {
+                    let dense = self.dense_of(keys).map(|at| Ok((self.file.dense[at].key.as_str(), named(&read, &dense_columns[at])?.clone())));
+                    join(named(&read, column::ATTRIBUTES)?.as_string::<i32>(), &dense.collect::<Result<Vec<_>>>()?)
+                }
                 Column::Attribute(key) => match self.dense_key(key) {
                     None => attribute_texts(named(&read, column::ATTRIBUTES)?, key),
                     Some(dense) => {

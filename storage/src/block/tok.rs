@@ -30,6 +30,7 @@ use hopline_model::attributes::{entries, get, items, plain_text};
 use hopline_model::schema::column;
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -168,14 +169,51 @@ fn holds(table: &[u8], hashes: usize, seed: u32, hash: u64) -> bool {
 
 // ---- writing ----
 
+/// A set of what is a hash already. It is mixed once more, with a number that nobody outside knows: whoever chooses texts cannot choose places.
+type Hashes = HashSet<u64, BuildMixed>;
+
+#[derive(Debug, Clone)]
+struct BuildMixed(u64);
+
+impl Default for BuildMixed {
+    fn default() -> Self {
+        Self(std::collections::hash_map::RandomState::new().hash_one(0) | 1)
+    }
+}
+
+impl BuildHasher for BuildMixed {
+    type Hasher = Mixed;
+
+    fn build_hasher(&self) -> Mixed {
+        Mixed(self.0)
+    }
+}
+
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.write_u64(xxh3_64(bytes));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        let wide = u128::from(hash ^ self.0) * u128::from(self.0);
+        self.0 = (wide >> 64) as u64 ^ wide as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Collects what stands in the rows, page by page, in row order.
 #[derive(Debug)]
 pub(crate) struct TokWriter {
     /// Of spans: words too.
     words: bool,
-    hashes: HashSet<u64>,
+    hashes: Hashes,
     /// Raw values whose hashes are in already.
-    seen: HashSet<u64>,
+    seen: Hashes,
     rows: usize,
     tables: Vec<u8>,
     directory: Vec<u8>,
@@ -183,7 +221,7 @@ pub(crate) struct TokWriter {
 
 impl TokWriter {
     pub(crate) fn new(words: bool) -> Self {
-        Self { words, hashes: HashSet::new(), seen: HashSet::new(), rows: 0, tables: Vec::new(), directory: Vec::new() }
+        Self { words, hashes: Hashes::default(), seen: Hashes::default(), rows: 0, tables: Vec::new(), directory: Vec::new() }
     }
 
     /// Rows as they were split: `attributes` is the rest; `dense`: keys and their columns.

@@ -138,8 +138,7 @@ impl Flush {
             // Nothing else is counted meanwhile, and no block of spans changes its rows: this is the one task that seals, and merges move rows
             // only. Who waits for room comes first: a block without edges is right too, upkeep counts it soon, and until then its spans are read
             // when somebody asks.
-            let behind = self.versions.live_bytes() >= self.limits.live_bytes_max + self.limits.live_bytes_max / 8;
-            if !behind && sealing.rows <= self.limits.edges_rows_max {
+            if !self.versions.is_behind() && sealing.rows <= self.limits.edges_rows_max {
                 counting = Some(self.versions.counting());
                 block.files.extend(derived::make::seal(&self.objects, &block, &sealing.chunks, &self.versions.snapshot(key.tenant), EDGES_PATIENCE)?);
             }

@@ -1,7 +1,7 @@
 //! The datasets derived from spans, as one query sees them: `edges` and `links`, live and stored alike.
 
 use super::predicate::{Field, Predicate, Test};
-use super::request::{Cancel, Column, Order, ScanRequest, ScanStats};
+use super::request::{Cancel, Order, ScanRequest, ScanStats, trace_columns};
 use crate::block::derived::edges::{New, added, key, minute_of};
 use crate::block::derived::links::order;
 use crate::block::derived::make::{is_counted, sum};
@@ -16,7 +16,6 @@ use hopline_model::schema::column;
 use hopline_model::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE};
 use hopline_model::{Signal, TimeRange, TraceId, UnixNanos};
 use hopline_trace::edges::Edge;
-use hopline_trace::spans::COLUMNS_READ;
 use hopline_trace::{Edges, LinkRow, Trace, links};
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -149,7 +148,7 @@ impl Snapshot {
             signal: Signal::Spans,
             range,
             predicate: Predicate::Compare { field: Field::Link("trace_id".into()), test: Test::In(known.iter().map(ToString::to_string).collect()) },
-            columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
+            columns: trace_columns(),
             order: Order::OldestFirst,
             limit: Some(limit.saturating_add(1)),
             after: None,

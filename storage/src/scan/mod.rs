@@ -35,4 +35,4 @@ pub(crate) mod tests;
 
 pub use derived::{EdgeRows, LinkRows, LiveEdges};
 pub use predicate::{Bound, Field, Predicate, Test};
-pub use request::{Cancel, Column, Order, Progress, ScanRequest, ScanStats, fixed_columns};
+pub use request::{Cancel, Column, Order, Progress, ScanRequest, ScanStats, fixed_columns, trace_columns};

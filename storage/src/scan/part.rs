@@ -107,6 +107,7 @@ pub(crate) fn output_schema(signal: Signal, columns: &[Column]) -> Result<Arc<Sc
                 Ok(field) => Ok(field.clone()),
                 Err(_) => Err(crate::Error::Invalid(format!("{signal} have no column {name}"))),
             },
+            Column::AttributesOf(_) => Ok(schema(signal).field_with_name(column::ATTRIBUTES)?.clone()),
             Column::Attribute(key) => Ok(ArrowField::new(format!("attributes.{key}"), DataType::Utf8, true)),
         })
         .collect::<Result<Vec<_>>>()?;
@@ -160,11 +161,11 @@ impl Part for ChunkPart<'_> {
             .map(|column| {
                 let name = match column {
                     Column::Fixed(name) => name,
-                    Column::Attribute(_) => column::ATTRIBUTES,
+                    Column::Attribute(_) | Column::AttributesOf(_) => column::ATTRIBUTES,
                 };
                 let taken = arrow::compute::take(&self.column(name, &all)?.array, &indices, None)?;
                 Ok(match column {
-                    Column::Fixed(_) => taken,
+                    Column::Fixed(_) | Column::AttributesOf(_) => taken,
                     Column::Attribute(key) => attribute_texts(&taken, key),
                 })
             })

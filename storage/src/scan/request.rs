@@ -2,7 +2,9 @@
 
 use super::predicate::Predicate;
 use crate::error::Result;
+use hopline_model::schema::column;
 use hopline_model::{Seq, Signal, TimeRange, UnixNanos};
+use hopline_trace::spans::{ATTRIBUTES_READ, COLUMNS_READ};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,6 +17,8 @@ pub enum Column {
     Fixed(&'static str),
     /// One attribute of the row as plain text (`model::attributes::plain_text`), null when absent: nullable Utf8 named `attributes.<key>`.
     Attribute(String),
+    /// `attributes` with these keys as far as a row has them, and perhaps others: what is cheapest. The keys are sorted.
+    AttributesOf(&'static [&'static str]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +152,12 @@ impl ScanRequest {
             cancel: Cancel::default(),
         }
     }
+}
+
+/// What a trace is made of.
+pub fn trace_columns() -> Vec<Column> {
+    let of = |name: &&'static str| if *name == column::ATTRIBUTES { Column::AttributesOf(ATTRIBUTES_READ) } else { Column::Fixed(name) };
+    COLUMNS_READ.iter().map(of).collect()
 }
 
 /// Every fixed column of a signal, in schema order.

@@ -94,7 +94,7 @@ pub(crate) fn numbers(snapshot: &Snapshot, signal: Signal) -> Vec<u64> {
 }
 
 pub(crate) async fn wait_replayed(storage: &Storage) {
-    for _ in 0..2000 {
+    for _ in 0..24_000 {
         if storage.stats().replayed {
             return;
         }

@@ -15,11 +15,15 @@ use hopline_model::{Signal, TenantId, UnixNanos};
 use std::sync::Arc;
 
 impl Merge {
-    /// Counts every block that is not, oldest first.
-    pub(super) fn count_all(&self) -> Result<()> {
+    /// Counts every block that is not, oldest first. `at_once`: whatever else there is to do.
+    pub(super) fn count_all(&self, at_once: bool) -> Result<()> {
         for (tenant, _) in self.versions.blocks() {
             while let Some(block) = self.uncounted(tenant) {
                 self.going()?;
+                // Seals that others wait for need memory and processors first.
+                if !at_once && self.versions.is_behind() {
+                    return Ok(());
+                }
                 self.count(tenant, &block)?;
             }
         }

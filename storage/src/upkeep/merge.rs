@@ -84,7 +84,7 @@ impl Merge {
         loop {
             match commands.recv_timeout(TICK) {
                 Ok(Command::Settle(done)) => {
-                    let merged = self.count_all().and_then(|()| self.merge_all(0));
+                    let merged = self.count_all(true).and_then(|()| self.merge_all(0));
                     self.tend_days();
                     let _ = done.send(merged);
                     continue;
@@ -98,11 +98,11 @@ impl Merge {
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
-                // What room is left on a full disk is for sealing.
-                Err(RecvTimeoutError::Timeout) if Instant::now() < not_before || self.health.is_full() => continue,
+                // What room is left on a full disk is for sealing; while the log is replayed, memory and processors are for that.
+                Err(RecvTimeoutError::Timeout) if Instant::now() < not_before || self.health.is_full() || !self.versions.is_replayed() => continue,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if let Err(error) = self.count_all() {
+            if let Err(error) = self.count_all(false) {
                 self.health.note(format!("calls of some blocks could not be rolled up, questions read their spans for now: {error}"));
                 not_before = Instant::now() + RETRY_AFTER;
             }

@@ -16,7 +16,7 @@ pub(super) fn headline(trace: &Trace, root: usize, verdict: &Verdict) -> String 
             parts.push(format!("too few to compare: {} of {what}, {COUNT_MIN} are needed", requests(verdict.compared_with)));
         }
         (Finding::Ordinary, Some(usual)) => {
-            parts.push(format!("ordinary: {duration}, usually {}, against {}", Nano(usual), requests(verdict.compared_with)));
+            parts.push(format!("ordinary: answered after {duration}, usually {}, against {}", Nano(usual), requests(verdict.compared_with)));
         }
         (Finding::Degraded, Some(usual)) => parts.push(format!("answered after {duration}, usually {}", Nano(usual))),
         (Finding::Slow | Finding::SlowAndFailed, Some(usual)) => parts.push(format!("{duration}, usually {}", Nano(usual))),

@@ -24,6 +24,7 @@ export function logOf(wire: LogWire): Log {
     line: (text || wire.event_name || '').slice(0, LINE_CHARS_MAX),
     traceId: wire.trace_id,
     spanId: wire.span_id,
+    derived: wire.derived ?? [],
     event: wire.event_name,
     attributes: (wire.attributes ?? {}) as Record<string, Value>,
     resource: (wire.resource ?? {}) as Record<string, Value>,

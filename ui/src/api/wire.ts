@@ -102,6 +102,8 @@ export interface LogWire {
   resource?: Attributes;
   scope?: Attributes;
   flags?: number;
+  /** Fields that were not sent and stand in the text. */
+  derived?: string[];
 }
 
 export interface LogHistogramWire {

@@ -90,6 +90,7 @@ export function sketchLog(row: number, at: number, line: string, severity = 'inf
       line,
       traceId: undefined,
       spanId: undefined,
+      derived: [],
       event: undefined,
       attributes: {},
       resource: {},

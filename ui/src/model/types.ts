@@ -36,6 +36,8 @@ export interface Log {
   line: string;
   traceId: string | undefined;
   spanId: string | undefined;
+  /** Fields that were not sent and stand in the text. */
+  derived: string[];
   event: string | undefined;
   attributes: Record<string, Value>;
   resource: Record<string, Value>;

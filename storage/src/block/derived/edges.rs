@@ -23,12 +23,13 @@
 //! (`Snapshot::edges`): [`added`] is the one function for all of it.
 //!
 //! Where the rule ends: a trace is looked for in blocks that hold spans of times within a day of the new ones, and one of more than
-//! [`TRACE_SPANS_MAX`] spans is not read again; what comes then counts as a trace of its own.
+//! [`TRACE_SPANS_MAX`] spans is not read again, nor are all of them when that would be many times what is new ([`AGAIN_TIMES`]); what comes then
+//! counts as a trace of its own.
 
 use super::pages::{Key, PageIn, PageOut, Row};
 use crate::block::{Block, FileKind};
 use crate::error::Result;
-use crate::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanStats};
+use crate::scan::{Cancel, Order, Predicate, ScanRequest, ScanStats, trace_columns};
 use crate::snapshot::Snapshot;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -38,14 +39,21 @@ use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_MINUTE};
 use hopline_model::{Signal, TimeRange, TraceId, UnixNanos};
 use hopline_trace::edges::{Edge, EdgeCounts, EdgeKey, Node};
 use hopline_trace::hops::HopKind;
-use hopline_trace::spans::{COLUMNS_READ, Status};
+use hopline_trace::spans::Status;
 use hopline_trace::{Edges, Histogram, Trace, analyse};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Spans that are analysed at a time.
-const PART_ROWS: u64 = 64 << 10;
+const PART_ROWS: u64 = 32 << 10;
 /// Spans of one trace that are read again when more of it comes.
 pub(crate) const TRACE_SPANS_MAX: u64 = 100_000;
+/// Counted spans that are read again at most for each new one, the smallest traces first: traces that come again and again must not cost the square
+/// of what they hold.
+const AGAIN_TIMES: u64 = 4;
+/// So many are in any case.
+const AGAIN_MIN: u64 = 128 << 10;
+/// Counted spans that are held at a time.
+pub(super) const AGAIN_AT_ONCE: u64 = 32 << 10;
 
 impl Row for Edge {
     const KIND: FileKind = FileKind::Edg;
@@ -143,6 +151,7 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
     let rows = live + stored.map(|block| block.meta.rows).sum::<u64>();
     let too_many = new.rows_max.filter(|most| rows > *most as u64);
     let parts = if too_many.is_some() { 1 } else { rows.div_ceil(PART_ROWS) };
+    let mut again = rows.saturating_mul(AGAIN_TIMES).max(AGAIN_MIN);
     let mut added = Added::default();
     for part in 0..parts {
         cancel.check()?;
@@ -159,22 +168,68 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
         })?;
         added.stats.add(stats);
         added.cut |= too_many.is_some_and(|most| read >= most);
-        let shared = shared(&batches, counted, cancel)?;
-        let mut edges = Edges::new();
-        let mut before = Vec::new();
-        if !shared.is_empty() {
-            let (rows, stats) = counted.collect(&self::request(TimeRange::ALL, Predicate::TraceIds(shared), cancel))?;
+        let shared = affordable(shared(&batches, counted, cancel)?, &mut again);
+        for ids in at_once(shared) {
+            let (mut rows, stats) = counted.collect(&self::request(TimeRange::ALL, Predicate::TraceIds(ids.clone()), cancel))?;
             added.stats.add(stats);
-            let mut old = Edges::new();
+            let (mut edges, mut old) = (Edges::new(), Edges::new());
             count(&rows, &mut old, cancel)?;
             edges.subtract(old);
-            before = rows;
+            let ids: HashSet<[u8; 16]> = ids.into_iter().map(|id| id.0).collect();
+            let (of_these, others) = split(&batches, &|id| ids.contains(id))?;
+            rows.splice(0..0, of_these);
+            count(&rows, &mut edges, cancel)?;
+            each(edges)?;
+            batches = others;
         }
-        batches.extend(before);
+        let mut edges = Edges::new();
         count(&batches, &mut edges, cancel)?;
         each(edges)?;
     }
     Ok(added)
+}
+
+/// The smallest of some traces, with their spans, whose spans together are not more than `left`, which they use up.
+fn affordable(mut shared: Vec<(TraceId, u64)>, left: &mut u64) -> Vec<(TraceId, u64)> {
+    shared.sort_unstable_by_key(|(id, spans)| (*spans, id.0));
+    let fits = shared.iter().take_while(|(_, spans)| {
+        let fits = *spans <= *left;
+        *left -= if fits { *spans } else { 0 };
+        fits
+    });
+    let count = fits.count();
+    shared.truncate(count);
+    shared
+}
+
+/// Traces in groups of not many more than [`AGAIN_AT_ONCE`] spans.
+pub(super) fn at_once(traces: Vec<(TraceId, u64)>) -> Vec<Vec<TraceId>> {
+    let mut groups: Vec<Vec<TraceId>> = Vec::new();
+    let mut spans = u64::MAX;
+    for (id, more) in traces {
+        spans = spans.saturating_add(more);
+        match groups.last_mut().filter(|_| spans <= AGAIN_AT_ONCE) {
+            Some(group) => group.push(id),
+            None => {
+                groups.push(vec![id]);
+                spans = more;
+            }
+        }
+    }
+    groups
+}
+
+/// The rows of the traces that are wanted, and the others.
+fn split(batches: &[RecordBatch], wanted: &dyn Fn(&[u8; 16]) -> bool) -> Result<(Vec<RecordBatch>, Vec<RecordBatch>)> {
+    let (mut of_these, mut others) = (Vec::new(), Vec::new());
+    for batch in batches {
+        let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
+        let is_wanted = |row: usize| ids.and_then(|ids| ids.value(row).try_into().ok()).is_some_and(|id| wanted(&id));
+        let mask: BooleanArray = (0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect();
+        of_these.push(filter_record_batch(batch, &mask)?);
+        others.push(filter_record_batch(batch, &arrow::compute::not(&mask)?)?);
+    }
+    Ok((of_these, others))
 }
 
 pub(super) fn count(rows: &[RecordBatch], edges: &mut Edges, cancel: &Cancel) -> Result<()> {
@@ -190,7 +245,7 @@ pub(super) fn request(range: TimeRange, predicate: Predicate, cancel: &Cancel) -
         signal: Signal::Spans,
         range,
         predicate,
-        columns: COLUMNS_READ.iter().map(|name| Column::Fixed(name)).collect(),
+        columns: trace_columns(),
         order: Order::Any,
         limit: None,
         after: None,
@@ -206,8 +261,8 @@ fn of_part(batch: &RecordBatch, part: u64, parts: u64) -> Result<RecordBatch> {
     Ok(filter_record_batch(batch, &own)?)
 }
 
-/// The traces of new rows that have counted rows too; of the rows, `trace_id` and `start_time` are needed.
-pub(super) fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cancel) -> Result<Vec<TraceId>> {
+/// The traces of new rows that have counted rows too, with how many; of the rows, `trace_id` and `start_time` are needed.
+pub(super) fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cancel) -> Result<Vec<(TraceId, u64)>> {
     if counted.chunks(Signal::Spans).is_empty() && counted.blocks(Signal::Spans).next().is_none() {
         return Ok(Vec::new());
     }
@@ -245,7 +300,8 @@ pub(super) fn shared(batches: &[RecordBatch], counted: &Snapshot, cancel: &Cance
             None | Some(Err(_)) => wanted.iter().for_each(|hash| *spans.entry(*hash).or_default() += 1),
         }
     }
-    Ok(spans.iter().filter(|(_, spans)| **spans <= TRACE_SPANS_MAX).filter_map(|(hash, _)| ids.get(hash).copied()).collect())
+    spans.retain(|_, spans| *spans <= TRACE_SPANS_MAX);
+    Ok(spans.into_iter().filter_map(|(hash, spans)| Some((*ids.get(&hash)?, spans))).collect())
 }
 
 pub(super) fn each_id(batch: &RecordBatch, each: &mut dyn FnMut(TraceId)) {

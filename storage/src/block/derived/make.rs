@@ -65,7 +65,7 @@ pub(crate) fn put_right(block: &Arc<Block>, before: &Snapshot, now: &Snapshot) -
     let columns = [column::TRACE_ID, column::START_TIME].map(Column::Fixed).to_vec();
     let (ids, read) = came.collect(&ScanRequest { columns, ..ScanRequest::all(Signal::Spans) })?;
     stats.add(read);
-    let traces = shared(&ids, &alone, &Cancel::default())?;
+    let traces: Vec<TraceId> = shared(&ids, &alone, &Cancel::default())?.into_iter().map(|(id, _)| id).collect();
     if !traces.is_empty() {
         let (more, read) = edges_of(&alone, Some(traces.clone()), &counted_beside(block, now), &Cancel::default())?;
         edges.merge(more);

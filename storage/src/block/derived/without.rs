@@ -3,7 +3,7 @@
 //! The sum over all blocks is that of whole traces (`edges`), and other blocks' steps build on the rows that go. So the block that takes the
 //! place of this one holds what it held, plus: the edges of the touched traces as they are without the rows, less as they were with them.
 
-use super::edges::{TRACE_SPANS_MAX, count, each_id, request};
+use super::edges::{TRACE_SPANS_MAX, at_once, count, each_id, request};
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::scan::{Cancel, Column, Predicate, ScanRequest};
@@ -16,9 +16,6 @@ use hopline_model::{Signal, TimeRange, TraceId};
 use hopline_trace::Edges;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// Traces whose spans are held at a time.
-const TRACES_AT_ONCE: usize = 4_000;
 
 /// The traces of some rows of a block: `gone`, their seqs, ascending.
 pub(crate) fn touched(block: &Arc<Block>, gone: &[u64], snapshot: &Snapshot) -> Result<Vec<TraceId>> {
@@ -35,16 +32,12 @@ pub(crate) fn touched(block: &Arc<Block>, gone: &[u64], snapshot: &Snapshot) -> 
 /// By how much the edges of all blocks change when `gone` go from `block`. `counted`: every block that is counted, this one among them.
 pub(crate) fn change(block: &Arc<Block>, gone: &[u64], traces: &[TraceId], counted: &Snapshot, cancel: &Cancel) -> Result<Edges> {
     let alone = counted.only_blocks(|other| other.meta.id == block.meta.id);
+    // One that is too large to be read again was counted by the block alone.
+    let (large, whole): (Vec<_>, Vec<_>) = sizes(traces, counted)?.into_iter().partition(|(_, spans)| *spans > TRACE_SPANS_MAX);
     let mut change = Edges::new();
-    for ids in traces.chunks(TRACES_AT_ONCE) {
-        cancel.check()?;
-        // One that is too large to be read again was counted by the block alone.
-        let large = large(ids, counted)?;
-        let (of_block, whole): (Vec<TraceId>, Vec<TraceId>) = ids.iter().partition(|id| large.contains(&id.0));
-        for (spans, ids) in [(counted, whole), (&alone, of_block)] {
-            if ids.is_empty() {
-                continue;
-            }
+    for (spans, traces) in [(counted, whole), (&alone, large)] {
+        for ids in at_once(traces) {
+            cancel.check()?;
             let rows = read(spans, &request(TimeRange::ALL, Predicate::TraceIds(ids), cancel))?;
             let kept = rows.iter().map(|batch| filtered(batch, &|seq| gone.binary_search(&seq).is_err()));
             count(&kept.collect::<Result<Vec<_>>>()?, &mut change, cancel)?;
@@ -56,17 +49,17 @@ pub(crate) fn change(block: &Arc<Block>, gone: &[u64], traces: &[TraceId], count
     Ok(change)
 }
 
-fn large(ids: &[TraceId], counted: &Snapshot) -> Result<BTreeSet<[u8; 16]>> {
-    let by_hash: HashMap<u64, [u8; 16]> = ids.iter().map(|id| (crate::block::tix::hash(&id.0), id.0)).collect();
-    let mut wanted: Vec<u64> = by_hash.keys().copied().collect();
+/// Traces with their spans in the counted blocks.
+fn sizes(traces: &[TraceId], counted: &Snapshot) -> Result<Vec<(TraceId, u64)>> {
+    let mut spans: HashMap<u64, u64> = traces.iter().map(|id| (crate::block::tix::hash(&id.0), 0)).collect();
+    let mut wanted: Vec<u64> = spans.keys().copied().collect();
     wanted.sort_unstable();
-    let mut spans: HashMap<u64, u64> = HashMap::new();
     for block in counted.blocks(Signal::Spans) {
         if let Some(tix) = block.tix() {
             tix.holds(&wanted)?.into_iter().for_each(|(hash, rows)| *spans.entry(hash).or_default() += rows);
         }
     }
-    Ok(spans.iter().filter(|(_, spans)| **spans > TRACE_SPANS_MAX).filter_map(|(hash, _)| by_hash.get(hash).copied()).collect())
+    Ok(traces.iter().map(|id| (*id, spans.get(&crate::block::tix::hash(&id.0)).copied().unwrap_or(0))).collect())
 }
 
 /// Damage is an error: what cannot be read cannot be taken away.

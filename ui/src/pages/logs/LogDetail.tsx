@@ -105,6 +105,9 @@ export function LogDetail({
               }}
               onFilter={onFilter}
             />
+            {log.derived.length > 0 && (
+              <p className="muted small">Not sent, but found in the text: {derivedWords(log.derived)}.</p>
+            )}
           </div>
         ) : tab === 'context' ? (
           around.data ? (
@@ -140,6 +143,12 @@ export function LogDetail({
       </Tabs>
     </Drawer>
   );
+}
+
+const DERIVED: Record<string, string> = { severity_number: 'severity', trace_id: 'trace', span_id: 'span' };
+
+function derivedWords(fields: string[]): string {
+  return fields.map(field => DERIVED[field] ?? field).join(', ');
 }
 
 function LogJson({ log }: { log: Log }) {
