@@ -92,7 +92,7 @@ async fn run_with_fault(nth: Option<(u64, Fault)>) -> u64 {
         let storage = world.open_at_last();
         for i in 0..RUN_REQUESTS {
             assert!(world.send(&storage, 5).await, "{what}: it does not heal by itself: {:?}", storage.stats().notes);
-            if i == RUN_REQUESTS / 2 && round % 2 == 0 {
+            if i % RUN_SEALED_EVERY == RUN_SEALED_EVERY / 2 {
                 // A seal that fails is tried again.
                 let sealed = futures_any(5, || storage.flush()).await;
                 assert!(sealed, "{what}: {:?}", storage.stats().notes);
@@ -112,8 +112,24 @@ async fn run_with_fault(nth: Option<(u64, Fault)>) -> u64 {
     world.files.operations() - start
 }
 
-const RUN_ROUNDS: u64 = 4;
-const RUN_REQUESTS: u64 = 160;
+const RUN_ROUNDS: u64 = 3;
+const RUN_REQUESTS: u64 = 20;
+const RUN_SEALED_EVERY: u64 = 20;
+
+/// Does `each` with every item, several at a time: most of them wait most of the time.
+fn at_once<T: Send>(workers: usize, items: impl Iterator<Item = T> + Send, each: impl AsyncFn(T) + Sync) {
+    let items = parking_lot::Mutex::new(items);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                while let Some(item) = { items.lock().next() } {
+                    runtime.block_on(each(item));
+                }
+            });
+        }
+    });
+}
 
 async fn futures_any<F: Future<Output = Result<()>>>(tries: u32, mut attempt: impl FnMut() -> F) -> bool {
     for _ in 0..tries {
@@ -126,29 +142,26 @@ async fn futures_any<F: Future<Output = Result<()>>>(tries: u32, mut attempt: im
 
 /// Every operation × {ENOSPC, EIO, short write, failed fsync, failed rename}; of each kind a sample in the short form. A
 /// failed fsync or rename hits the first one at or behind the operation.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_operation_fails_once() {
-    let operations = run_with_fault(None).await;
+#[test]
+fn every_operation_fails_once() {
+    let operations = tokio::runtime::Runtime::new().unwrap().block_on(run_with_fault(None));
     assert!(operations >= 2000, "{operations}");
     let step = if torture() { 1 } else { 251 };
     let faults = [Fault::NoSpace, Fault::Io, Fault::Short, Fault::Sync, Fault::Rename];
-    let mut runs = 0;
-    for (i, fault) in faults.into_iter().enumerate() {
-        for nth in (i as u64 * 17..operations).step_by(step) {
-            run_with_fault(Some((nth, fault))).await;
-            runs += 1;
-        }
-    }
+    let of_fault = |(i, fault): (usize, Fault)| (if step == 1 { 0 } else { i as u64 * 17 }..operations).step_by(step).map(move |nth| (nth, fault));
+    let all: Vec<(u64, Fault)> = faults.into_iter().enumerate().flat_map(of_fault).collect();
+    let runs = all.len();
+    at_once(2, all.into_iter(), async |case| _ = run_with_fault(Some(case)).await);
     super::ledger(&format!(
         "every {step}. of {operations} operations x ENOSPC, EIO, short write, failed fsync, failed rename: {runs} runs, nothing lost, all healed"
     ));
 }
 
 /// Power is cut at a random operation, several times in a row, also during recovery.
-#[tokio::test(flavor = "multi_thread")]
-async fn power_cuts() {
+#[test]
+fn power_cuts() {
     let seeds = if torture() { 10_000 } else { 150 };
-    for seed in 0..seeds {
+    at_once(8, 0..seeds, async |seed: u64| {
         let mut chance = StdRng::seed_from_u64(seed);
         let mut world = World::new();
         for cut in 0..4 {
@@ -173,7 +186,7 @@ async fn power_cuts() {
         storage.close().await.unwrap();
         drop(storage);
         world.check(&world.open().unwrap(), &format!("seed {seed}, closed"));
-    }
+    });
     super::ledger(&format!("{seeds} seeds of 4 power cuts each: nothing lost, nothing twice"));
 }
 
