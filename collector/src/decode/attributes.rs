@@ -1,6 +1,7 @@
 //! `AnyValue` and attributes → canonical JSON text (`hopline_model::attributes`), redacted on the way.
 //!
-//! Pairs are sorted by key in a scratch vector that is reused; values are written from the request's bytes.
+//! Lists of one sender have the same keys in the same order again and again: the order of the last one is tried before keys are sorted. Values
+//! are written from the request's bytes.
 
 use super::reject::{Reject, Rejected, Warning};
 use super::wire::{Field, Fields, Malformed, merge};
@@ -83,6 +84,8 @@ impl<'c> Context<'c> {
 pub(crate) struct Pairs<'a> {
     pub(crate) pairs: Vec<Pair<'a>>,
     more: bool,
+    /// The places of the last list that was not sorted, by key: most likely those of the next one too.
+    order: Vec<u32>,
 }
 
 impl<'a> Pairs<'a> {
@@ -118,8 +121,6 @@ impl<'a> Pairs<'a> {
 pub(crate) struct Pair<'a> {
     pub(crate) key: &'a str,
     pub(crate) value: Cow<'a, [u8]>,
-    /// Its place in the list, when the order sent matters: put by [`write_members`].
-    order: u32,
 }
 
 /// Why a record's values could not be written.
@@ -160,29 +161,49 @@ fn pair<'a>(message: &'a [u8], context: &Context<'_>) -> Result<Pair<'a>, Malfor
             _ => {}
         }
     }
-    Ok(Pair { key, value: value.unwrap_or_default(), order: 0 })
+    Ok(Pair { key, value: value.unwrap_or_default() })
 }
 
 /// Writes pairs as one object: redacted, sorted by key, `$pairs` when a key stands twice.
 pub(crate) fn write_pairs(out: &mut String, pairs: &mut Pairs<'_>, context: &Context<'_>) -> Result<(), Trouble> {
     pairs.check()?;
     out.push('{');
-    write_members(out, &mut pairs.pairs, context, 0, "")?;
+    write_members(out, pairs, context, 0, "")?;
     out.push('}');
     Ok(())
 }
 
 /// The members of an object without its braces. `first` stands before them: members of our own, without a comma at the end.
-pub(crate) fn write_members(out: &mut String, pairs: &mut [Pair<'_>], context: &Context<'_>, depth: usize, first: &str) -> Result<(), Trouble> {
+pub(crate) fn write_members(out: &mut String, pairs: &mut Pairs<'_>, context: &Context<'_>, depth: usize, first: &str) -> Result<(), Trouble> {
+    let Pairs { pairs, order, .. } = pairs;
     // Exporters often send sorted keys already.
-    if !pairs.is_sorted_by(|a, b| a.key.as_bytes() < b.key.as_bytes()) {
-        pairs.iter_mut().enumerate().for_each(|(at, pair)| pair.order = at as u32);
-        pairs.sort_unstable_by(|a, b| a.key.as_bytes().cmp(b.key.as_bytes()));
-        if pairs.windows(2).any(|pair| pair[0].key == pair[1].key) {
-            pairs.sort_unstable_by_key(|pair| pair.order);
+    if pairs.is_sorted_by(|a, b| a.key.as_bytes() < b.key.as_bytes()) {
+        return write_in_order(out, pairs.iter(), context, depth, first);
+    }
+    if !sorts(order, pairs) {
+        order.clear();
+        order.extend(0..pairs.len() as u32);
+        order.sort_unstable_by(|a, b| pairs[*a as usize].key.as_bytes().cmp(pairs[*b as usize].key.as_bytes()));
+        // Sorted and still not ascending: a key stands twice.
+        if !sorts(order, pairs) {
             return write_twice(out, pairs, context, depth, first);
         }
     }
+    write_in_order(out, order.iter().map(|at| &pairs[*at as usize]), context, depth, first)
+}
+
+/// Whether these places are all of the pairs, each key behind the one before.
+fn sorts(order: &[u32], pairs: &[Pair<'_>]) -> bool {
+    order.len() == pairs.len() && order.windows(2).all(|pair| pairs[pair[0] as usize].key.as_bytes() < pairs[pair[1] as usize].key.as_bytes())
+}
+
+fn write_in_order<'p, 'a: 'p>(
+    out: &mut String,
+    pairs: impl Iterator<Item = &'p Pair<'a>>,
+    context: &Context<'_>,
+    depth: usize,
+    first: &str,
+) -> Result<(), Trouble> {
     out.push_str(first);
     let mut comma = !first.is_empty();
     for pair in pairs {
@@ -336,7 +357,7 @@ pub(crate) fn write_value(out: &mut String, message: &[u8], context: &Context<'_
             }
             pairs.check()?;
             out.push('{');
-            write_members(out, &mut pairs.pairs, context, depth + 1, "")?;
+            write_members(out, &mut pairs, context, depth + 1, "")?;
             out.push('}');
         }
     }

@@ -130,7 +130,7 @@ impl Origin {
         pairs.check()?;
         self.text.clear();
         self.text.push('{');
-        write_members(&mut self.text, &mut pairs.pairs, context, 0, own)?;
+        write_members(&mut self.text, pairs, context, 0, own)?;
         self.text.push('}');
         let column = if resource { &mut self.resource } else { &mut self.scope };
         Ok(column.intern(&self.text))
