@@ -12,6 +12,10 @@ fn torture() -> bool {
     std::env::var_os("HOPLINE_TORTURE").is_some()
 }
 
+/// That of the server: what memory it gives back is part of what is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Resident bytes of this process.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();

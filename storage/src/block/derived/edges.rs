@@ -44,7 +44,7 @@ use hopline_trace::{Edges, Histogram, Trace, analyse};
 use std::collections::{HashMap, HashSet};
 
 /// Spans that are analysed at a time.
-const PART_ROWS: u64 = 32 << 10;
+const PART_ROWS: u64 = 64 << 10;
 /// Spans of one trace that are read again when more of it comes.
 pub(crate) const TRACE_SPANS_MAX: u64 = 100_000;
 /// Counted spans that are read again at most for each new one, the smallest traces first: traces that come again and again must not cost the square
@@ -53,7 +53,7 @@ const AGAIN_TIMES: u64 = 4;
 /// So many are in any case.
 const AGAIN_MIN: u64 = 128 << 10;
 /// Counted spans that are held at a time.
-pub(super) const AGAIN_AT_ONCE: u64 = 32 << 10;
+pub(super) const AGAIN_AT_ONCE: u64 = 64 << 10;
 
 impl Row for Edge {
     const KIND: FileKind = FileKind::Edg;
@@ -169,22 +169,32 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
         added.stats.add(stats);
         added.cut |= too_many.is_some_and(|most| read >= most);
         let shared = affordable(shared(&batches, counted, cancel)?, &mut again);
-        for ids in at_once(shared) {
+        let mut groups = at_once(shared);
+        let last = groups.pop();
+        for ids in groups.into_iter().chain(last.clone()) {
+            let is_last = last.as_ref() == Some(&ids);
             let (mut rows, stats) = counted.collect(&self::request(TimeRange::ALL, Predicate::TraceIds(ids.clone()), cancel))?;
             added.stats.add(stats);
             let (mut edges, mut old) = (Edges::new(), Edges::new());
             count(&rows, &mut old, cancel)?;
             edges.subtract(old);
-            let ids: HashSet<[u8; 16]> = ids.into_iter().map(|id| id.0).collect();
-            let (of_these, others) = split(&batches, &|id| ids.contains(id))?;
+            // The rest goes with the last group, which most often is the only one.
+            let (of_these, others) = if is_last {
+                (std::mem::take(&mut batches), Vec::new())
+            } else {
+                let ids: HashSet<[u8; 16]> = ids.into_iter().map(|id| id.0).collect();
+                split(&batches, &|id| ids.contains(id))?
+            };
             rows.splice(0..0, of_these);
             count(&rows, &mut edges, cancel)?;
             each(edges)?;
             batches = others;
         }
-        let mut edges = Edges::new();
-        count(&batches, &mut edges, cancel)?;
-        each(edges)?;
+        if !batches.is_empty() {
+            let mut edges = Edges::new();
+            count(&batches, &mut edges, cancel)?;
+            each(edges)?;
+        }
     }
     Ok(added)
 }
