@@ -180,6 +180,14 @@ pub struct ScanStats {
 }
 
 impl ScanStats {
+    /// An error when something could not be read: for who must not go on with a part.
+    pub(crate) fn whole(&self) -> Result<()> {
+        match self.damaged.first() {
+            None => Ok(()),
+            Some(damaged) => Err(crate::Error::corrupt("a block", format!("{damaged}; `hopline doctor --repair` says what can be done"))),
+        }
+    }
+
     /// Adds what another scan of the same question cost: blocks are the same ones, the rest adds up.
     pub fn add(&mut self, other: Self) {
         self.blocks = self.blocks.max(other.blocks);

@@ -33,7 +33,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let config = Config { wal_segment_bytes: 16 << 10, seal_table_bytes_max: 2 << 20, ..config(Path::new("/sim")) };
+        let config = Config { wal_segment_bytes: 4 << 10, seal_table_bytes_max: 2 << 20, ..config(Path::new("/sim")) };
         Self { files: SimFs::new(), catalog: Arc::default(), config, acked: BTreeSet::new(), sent: BTreeSet::new(), next: 0 }
     }
 

@@ -248,8 +248,5 @@ fn scan(snapshot: &Snapshot, request: &ScanRequest, each: &mut dyn FnMut(&arrow:
         each(&batch);
         Ok(ControlFlow::Continue(()))
     })?;
-    match stats.damaged.first() {
-        None => Ok(()),
-        Some(damaged) => Err(Error::corrupt("a block", format!("{damaged}; `hopline doctor --repair` says what can be done"))),
-    }
+    stats.whole()
 }

@@ -170,16 +170,14 @@ pub(crate) fn added(new: &New<'_>, counted: &Snapshot, cancel: &Cancel, each: &m
         added.cut |= too_many.is_some_and(|most| read >= most);
         let shared = affordable(shared(&batches, counted, cancel)?, &mut again);
         let mut groups = at_once(shared);
-        let last = groups.pop();
-        for ids in groups.into_iter().chain(last.clone()) {
-            let is_last = last.as_ref() == Some(&ids);
+        while let Some(ids) = groups.pop() {
             let (mut rows, stats) = counted.collect(&self::request(TimeRange::ALL, Predicate::TraceIds(ids.clone()), cancel))?;
             added.stats.add(stats);
             let (mut edges, mut old) = (Edges::new(), Edges::new());
             count(&rows, &mut old, cancel)?;
             edges.subtract(old);
             // The rest goes with the last group, which most often is the only one.
-            let (of_these, others) = if is_last {
+            let (of_these, others) = if groups.is_empty() {
                 (std::mem::take(&mut batches), Vec::new())
             } else {
                 let ids: HashSet<[u8; 16]> = ids.into_iter().map(|id| id.0).collect();

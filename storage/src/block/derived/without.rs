@@ -65,10 +65,8 @@ fn sizes(traces: &[TraceId], counted: &Snapshot) -> Result<Vec<(TraceId, u64)>> 
 /// Damage is an error: what cannot be read cannot be taken away.
 fn read(snapshot: &Snapshot, request: &ScanRequest) -> Result<Vec<RecordBatch>> {
     let (batches, stats) = snapshot.collect(request)?;
-    match stats.damaged.first() {
-        None => Ok(batches),
-        Some(damaged) => Err(Error::corrupt("a block", format!("{damaged}; `hopline doctor --repair` says what can be done"))),
-    }
+    stats.whole()?;
+    Ok(batches)
 }
 
 fn filtered(batch: &RecordBatch, keep: &dyn Fn(u64) -> bool) -> Result<RecordBatch> {
