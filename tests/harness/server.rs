@@ -245,8 +245,15 @@ impl Server {
 
     /// A command of the same binary, asking this server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
-        command.args(arguments).env("HOPLINE_ENDPOINT", self.http()).env_remove("HOPLINE_TOKEN").stdin(Stdio::null());
+        // Tests that run in the background of a script inherit an ignored Ctrl-C; a command in a terminal does not.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=INT")
+            .arg(binary())
+            .args(arguments)
+            .env("HOPLINE_ENDPOINT", self.http())
+            .env_remove("HOPLINE_TOKEN")
+            .stdin(Stdio::null());
         command
     }
 }
