@@ -78,6 +78,8 @@ fn counts_agree() {
     }
     let (status, deleted) = server.api().post("/api/v1/delete", &json!({"signal": "spans", "q": "service:service-2 number:<100"}));
     assert_eq!((status, deleted["rows"].as_u64()), (200, Some(4 * 33)), "{deleted}");
+    // What the deletion sealed is merged now, not while DuckDB reads.
+    assert_eq!(server.api().post("/api/v1/settle", &json!({})).0, 200);
     // Files of blocks that were merged or rewritten are read by DuckDB as long as they lie there.
     eventually(Duration::from_secs(20), || {
         let (_, found) = server.api().post("/api/v1/verify", &json!({}));

@@ -3,9 +3,11 @@
 //! Pure: the trace's analysis and what was learned from rollups ([`Usual`]) go in, a [`Verdict`] comes out. Everything said is counted
 //! from these; nothing is guessed from names.
 
+mod calm;
 mod excess;
 mod ledger;
 mod missing;
+mod reaches;
 mod say;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,8 @@ pub(crate) struct Inventory {
     jitter: Jitter,
 }
 
+/// A wait for the lock that a request feels; among themselves requests wait a few milliseconds.
+const WAIT_FELT: Duration = Duration::from_millis(40);
 /// How long a stock-take holds the lock, and how much later the next begins.
 const STOCK_TAKE: Duration = Duration::from_millis(900);
 const STOCK_TAKE_PAUSE: Duration = Duration::from_millis(300);
@@ -71,10 +73,14 @@ impl Inventory {
                 let asked = inventory.service.now();
                 let _guard = inventory.lock.lock().await;
                 let waited = inventory.service.now().duration_since(asked).unwrap_or_default();
-                if waited >= Duration::from_millis(100) {
-                    inventory.service.hit(span.trace(), Fault::Lock, "shop.Inventory/Reserve");
+                if waited >= WAIT_FELT {
+                    let by_fault = inventory.service.world.is_active(Fault::Lock);
+                    if by_fault {
+                        inventory.service.hit(span.trace(), Fault::Lock, "shop.Inventory/Reserve");
+                    }
+                    let holder = if by_fault { "stock-take" } else { "another reservation" };
                     span.warn(
-                        format!("waited {} ms for the stock lock, held by stock-take", waited.as_millis()),
+                        format!("waited {} ms for the stock lock, held by {holder}", waited.as_millis()),
                         &[("lock.wait_ms", (waited.as_millis() as i64).into())],
                     );
                     span.event("lock acquired", vec![KeyValue::new("lock.wait_ms", waited.as_millis() as i64)]);

@@ -9,22 +9,31 @@ use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, EdgeRows};
 use hopline_trace::{Analysis, Edges, Hop, Trace, Usual, Verdict, verdict};
 
-/// A part of the past: hours before the trace, from and to; rollups read at a time; and how many requests of the same kind are enough.
+/// A part of the past: hours before the trace, from and to; how much of it is read at a time; and what is enough: requests of the same kind,
+/// and pieces read.
 struct Stretch {
     from: i64,
     to: i64,
     step_nano: i64,
     enough: u64,
+    steps_min: i64,
 }
 
 /// The last two hours, and two each of the day and the week before, so that what has been wrong for hours is not all there is to learn from:
 /// of each, as much as it takes for a 99th percentile that was seen. Then what lies in between, where that is too few.
+///
+/// The pieces of the last two hours are read in an order that spreads them, for what is wrong is wrong now: a third of the time at
+/// most, while it has lasted less than 35 minutes, even where three pieces are enough.
 const PAST: [Stretch; 4] = [
-    Stretch { from: 0, to: 2, step_nano: 10 * NANOS_PER_MINUTE, enough: 500 },
-    Stretch { from: 24, to: 26, step_nano: 10 * NANOS_PER_MINUTE, enough: 250 },
-    Stretch { from: 7 * 24, to: 7 * 24 + 2, step_nano: 10 * NANOS_PER_MINUTE, enough: 250 },
-    Stretch { from: 2, to: 24, step_nano: NANOS_PER_HOUR, enough: 0 },
+    Stretch { from: 0, to: 2, step_nano: 5 * NANOS_PER_MINUTE, enough: 500, steps_min: 3 },
+    Stretch { from: 24, to: 26, step_nano: 10 * NANOS_PER_MINUTE, enough: 250, steps_min: 1 },
+    Stretch { from: 7 * 24, to: 7 * 24 + 2, step_nano: 10 * NANOS_PER_MINUTE, enough: 250, steps_min: 1 },
+    Stretch { from: 2, to: 24, step_nano: NANOS_PER_HOUR, enough: 0, steps_min: 0 },
 ];
+/// Of the pieces of a stretch the next one read is so many further back, around the end. It shares no factor with any number of pieces.
+const STRIDE: i64 = 7;
+/// A stretch is read whole while there are fewer rollups than this: they cost a few milliseconds.
+const ROWS_FEW: usize = 10_000;
 /// With fewer in all, the last stretch is looked at too.
 const TOO_FEW: u64 = 200;
 /// How far after the trace: what went wrong at the same time is counted as alike.
@@ -71,41 +80,41 @@ fn past(snapshot: &Snapshot, trace: &Trace, analysis: &Analysis, cancel: &Cancel
     let minute = |time: UnixNanos| UnixNanos(time.0.div_euclid(NANOS_PER_MINUTE).saturating_mul(NANOS_PER_MINUTE));
     let until = minute(summary.start);
     let mut around = Some(TimeRange::new(until, minute(summary.end.saturating_add(AFTER_NANO))));
-    let mut steps = Steps { until, stretch: 0, at: UnixNanos(0), seen: 0 };
-    steps.begin(0, 0);
+    let mut steps = Steps::new(until);
     let near = TimeRange::new(until.saturating_sub(2 * NANOS_PER_HOUR), summary.end.saturating_add(AFTER_NANO));
-    Ok(snapshot.edges_by_step(near, SPANS_MAX, cancel, &mut |edges| around.take().or_else(|| steps.next(like(edges))))?)
+    Ok(snapshot.edges_by_step(near, SPANS_MAX, cancel, &mut |edges| around.take().or_else(|| steps.next(like(edges), edges.len())))?)
 }
 
 /// Goes back through [`PAST`].
 struct Steps {
     until: UnixNanos,
     stretch: usize,
-    /// How far back it has come.
-    at: UnixNanos,
+    /// How many pieces of this stretch were read.
+    read: i64,
     /// Requests seen before this stretch.
     seen: u64,
 }
 
 impl Steps {
-    fn begin(&mut self, stretch: usize, seen: u64) {
-        (self.stretch, self.seen) = (stretch, seen);
-        if let Some(stretch) = PAST.get(stretch) {
-            self.at = self.until.saturating_sub(stretch.from * NANOS_PER_HOUR);
-        }
+    fn new(until: UnixNanos) -> Self {
+        Self { until, stretch: 0, read: 0, seen: 0 }
     }
 
-    fn next(&mut self, seen: u64) -> Option<TimeRange> {
+    /// `seen`: requests of the same kind so far; `rows`: rollups so far.
+    fn next(&mut self, seen: u64, rows: usize) -> Option<TimeRange> {
         loop {
             let stretch = PAST.get(self.stretch)?;
-            let stop = self.until.saturating_sub(stretch.to * NANOS_PER_HOUR);
+            let steps = (stretch.to - stretch.from) * NANOS_PER_HOUR / stretch.step_nano;
             let enough = if stretch.enough > 0 { seen.saturating_sub(self.seen) >= stretch.enough } else { seen >= TOO_FEW };
-            if self.at <= stop || enough {
-                self.begin(self.stretch + 1, seen);
+            let few = self.stretch == 0 && rows < ROWS_FEW;
+            if self.read >= steps || (enough && self.read >= stretch.steps_min && !few) {
+                (self.stretch, self.read, self.seen) = (self.stretch + 1, 0, seen);
                 continue;
             }
-            let start = self.at.saturating_sub(stretch.step_nano).max(stop);
-            return Some(TimeRange::new(start, std::mem::replace(&mut self.at, start)));
+            let piece = if self.stretch == 0 { self.read * STRIDE % steps } else { self.read };
+            let end = self.until.saturating_sub(stretch.from * NANOS_PER_HOUR + piece * stretch.step_nano);
+            self.read += 1;
+            return Some(TimeRange::new(end.saturating_sub(stretch.step_nano), end));
         }
     }
 }
@@ -121,27 +130,36 @@ fn number_in(whole: &[Hop], part: &[Hop], hop: u32) -> u32 {
 mod tests {
     use super::*;
 
+    /// Hours before, and minutes, of everything asked where there are so many requests and rollups.
+    fn asked(per_hour: u64, rows_per_minute: usize) -> Vec<(f64, i64)> {
+        let until = UnixNanos(1_000 * NANOS_PER_HOUR);
+        let mut steps = Steps::new(until);
+        let (mut seen, mut rows, mut asked) = (0, 0, Vec::new());
+        while let Some(range) = steps.next(seen, rows) {
+            let minutes = (range.end.0 - range.start.0) / NANOS_PER_MINUTE;
+            seen += per_hour * minutes as u64 / 60;
+            rows += rows_per_minute * minutes as usize;
+            asked.push(((until.0 - range.end.0) as f64 / NANOS_PER_HOUR as f64, minutes));
+            assert!(asked.len() < 100);
+        }
+        asked
+    }
+
     /// Stretches end once they have enough; the time in between is asked only for want of others; nothing is asked twice.
     #[test]
     fn how_far_back() {
-        let hours = |per_hour: u64| {
-            let mut steps = Steps { until: UnixNanos(1_000 * NANOS_PER_HOUR), stretch: 0, at: UnixNanos(0), seen: 0 };
-            steps.begin(0, 0);
-            let (mut seen, mut asked) = (0, Vec::new());
-            while let Some(range) = steps.next(seen) {
-                let nano = range.end.0 - range.start.0;
-                seen += per_hour * nano as u64 / NANOS_PER_HOUR as u64;
-                asked.push((1_000 - range.end.0.div_euclid(NANOS_PER_HOUR), nano / NANOS_PER_MINUTE));
-                assert!(asked.len() < 100);
-            }
-            asked
-        };
-        // (hours before, minutes): ten minutes of each of three stretches.
-        assert_eq!(hours(6_000), [(0, 10), (24, 10), (168, 10)]);
-        assert_eq!(hours(1_500).len(), 2 + 1 + 1);
-        // Nothing at all: everything was looked at.
-        assert_eq!(hours(0).iter().map(|(_, minutes)| minutes).sum::<i64>(), (2 + 2 + 2 + 22) * 60);
+        // Much of everything: three pieces of the last two hours, far from each other, one of each other stretch.
+        let hour = |minutes: f64| minutes / 60.0;
+        assert_eq!(asked(6_000, 3_000), [(0.0, 5), (hour(35.0), 5), (hour(70.0), 5), (24.0, 10), (168.0, 10)]);
+        // Many requests, few rollups: the last two hours whole.
+        assert_eq!(asked(6_000, 10).len(), 24 + 1 + 1);
+        assert_eq!(asked(1_500, 3_000).len(), 4 + 1 + 1);
+        // Nothing at all: everything was looked at, once.
+        let mut all = asked(0, 0);
+        assert_eq!(all.iter().map(|(_, minutes)| minutes).sum::<i64>(), (2 + 2 + 2 + 22) * 60);
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert!(all.windows(2).all(|pair| pair[0].0 + pair[0].1 as f64 / 60.0 <= pair[1].0 + 1e-9), "{all:?}");
         // A few an hour: no further than it takes.
-        assert_eq!(hours(60).len(), 36);
+        assert_eq!(asked(60, 10).len(), 24 + 12 + 12);
     }
 }

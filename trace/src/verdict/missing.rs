@@ -7,6 +7,7 @@ use crate::hops::HopKind;
 use crate::spans::{Service, Status, Trace};
 use crate::tree::Marks;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// Made in this share of the work or more: a call that is left out once in a hundred is no surprise.
 const SHARE_MIN: f64 = 0.99;
@@ -49,15 +50,22 @@ pub(super) fn missing_hops(trace: &Trace, analysis: &Analysis, usual: &Usual) ->
     }
     let mut missing: BTreeMap<(String, String), f64> = BTreeMap::new();
     let mut known: HashMap<Service, Node> = HashMap::new();
+    let mut nearly_always: HashMap<(Node, Arc<str>), Vec<(Node, f64)>> = HashMap::new();
     for work in work.iter().filter(|work| !work.explained) {
         let (service, operation) = super::operation_of(trace, work.span);
         if usual.operation(&service, &operation).is_none_or(|usually| usually.count < COUNT_MIN) {
             continue;
         }
-        for (callee, share) in usual.reaches(&service, &operation).filter(|(_, share)| *share >= SHARE_MIN) {
+        let caller = service.name.to_string();
+        let expected = nearly_always.entry((service, operation)).or_insert_with_key(|(service, operation)| {
+            let mut reaches = usual.reaches(service, operation);
+            reaches.retain(|(_, share)| *share >= SHARE_MIN);
+            reaches
+        });
+        for (callee, share) in expected {
             let called = work.called.iter().any(|called| known.entry(*called).or_insert_with(|| node(trace, *called)) == callee);
             if !called && missing.len() < ROWS_MAX {
-                missing.insert((service.name.to_string(), callee.name.to_string()), share.min(1.0));
+                missing.insert((caller.clone(), callee.name.to_string()), *share);
             }
         }
     }

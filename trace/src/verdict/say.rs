@@ -4,6 +4,8 @@ use super::{COUNT_MIN, Excess, Finding, FirstCause, Verdict};
 use crate::defect::Nano;
 use crate::spans::Trace;
 
+/// A second hop that owes this much of the excess is named too: who waits for another's work and the work itself are often both there.
+const SECOND_SHARE_MIN: f64 = 0.25;
 /// Error messages are cut here in the headline; they stand whole beside it.
 const MESSAGE_CHARS_MAX: usize = 120;
 
@@ -27,7 +29,11 @@ pub(super) fn headline(trace: &Trace, root: usize, verdict: &Verdict) -> String 
         parts.push(verdict.first_cause.as_ref().map_or(took.clone(), |cause| failure(&format!("{took}, first in"), cause)));
     }
     if let Some(most) = verdict.excess.first() {
-        parts.push(format!("{:.0} % of the excess is {}", most.share * 100.0, where_to(most)));
+        let mut text = format!("{:.0} % of the excess is {}", most.share * 100.0, where_to(most));
+        if let Some(second) = verdict.excess.get(1).filter(|second| second.share >= SECOND_SHARE_MIN) {
+            text.push_str(&format!(", {:.0} % {}", second.share * 100.0, where_to(second)));
+        }
+        parts.push(text);
     }
     if let (Finding::Slow | Finding::Degraded, Some(cause)) = (verdict.verdict, &verdict.first_cause) {
         parts.push(failure("but a call inside failed:", cause));

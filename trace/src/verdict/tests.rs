@@ -127,6 +127,15 @@ fn slow_by_a_peer_further_down() {
     assert_eq!((judged.first_seen, judged.alike), (None, None));
 }
 
+/// Two hops that owe about as much are both named.
+#[test]
+fn slow_in_two_places() {
+    let rows = learn(&ordinary(500));
+    let slow = Purchase { at: LATER, gateway: 50.0, payment: 3_100.0, bank: 2_150.0, version: "1.4.1", failed: false, without_bank: false };
+    let judged = judge(&slow, &rows);
+    assert!(judged.headline.contains("% of the excess is hop 1 gateway→payment, 40 % hop 2 payment→bank"), "{}", judged.headline);
+}
+
 /// What each call usually takes is told for the span that waited, so that it can be drawn beside it.
 #[test]
 fn what_each_call_usually_takes() {
@@ -196,6 +205,20 @@ fn a_call_that_is_nearly_always_made() {
     assert_eq!(judged.verdict, Finding::Ordinary);
     assert_eq!(judged.missing_hops, [MissingHop { caller: "payment".into(), callee: "bank".into(), usual_share: 1.0 }]);
     assert!(judged.headline.ends_with("; payment→bank is missing, made in 100.0 % otherwise"), "{}", judged.headline);
+}
+
+/// Calls that were left out for a while, and by whom nothing was slower and nothing failed, are missed by the next request too: for as long
+/// as that is less than half of the time. What is left out now and then, at any time, is not missed.
+#[test]
+fn a_call_left_out_for_a_while_does_not_become_usual() {
+    let without = |at: f64| Purchase { at, gateway: 50.0, payment: 100.0, bank: 0.0, version: "1.4.1", failed: false, without_bank: true };
+    for (from, every, missed) in [(3_540, 2, true), (2_400, 3, true), (2_000, 1, true), (1_000, 1, false), (0, 50, false), (0, 20, false)] {
+        let mut purchases = ordinary(3_600);
+        purchases.iter_mut().skip(from).step_by(every).for_each(|purchase| *purchase = without(purchase.at));
+        let judged = judge(&without(LATER), &learn(&purchases));
+        let missing: Vec<&str> = judged.missing_hops.iter().map(|hop| hop.callee.as_str()).collect();
+        assert_eq!(missing, if missed { vec!["bank"] } else { vec![] }, "left out from {from} s on, every {every}: {judged:?}");
+    }
 }
 
 #[test]
