@@ -32,6 +32,9 @@ pub struct Config {
     pub retention_keep_hours: u64,
     /// A span that took so long makes its trace one to keep, ms. 0: only errors are kept.
     pub retention_keep_slow_ms: u64,
+    /// Calls by minute, of which the map, health and what is usual are made, stay until this age when their spans have gone. 0: they go
+    /// with the spans.
+    pub retention_edges_hours: u64,
     /// Removing more of the store at once than this, percent, waits an hour in which somebody can notice. 100 never waits.
     pub retention_share_max_percent: u8,
     /// Ages of their own, by tenant and dataset; the most particular one holds.
@@ -78,6 +81,7 @@ impl Default for Config {
             retention_hours: 7 * 24,
             retention_keep_hours: 0,
             retention_keep_slow_ms: 0,
+            retention_edges_hours: 30 * 24,
             retention_share_max_percent: 50,
             retention: Vec::new(),
             disk_budget_percent: 80,

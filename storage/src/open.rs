@@ -87,11 +87,13 @@ pub(crate) fn open_with(
 
     let believed = Believed { wall_at_start: clock.now(), monotonic_at_start: clock.monotonic_nano(), changed: loaded.changed };
     let tenants = Arc::new(RwLock::new(loaded.tenants.into_iter().collect()));
+    let ids = Arc::new(BlockIds::default());
     let retention = Arc::new(Retention::new(
         clock.clone(),
         versions.clone(),
         catalog.clone(),
         objects.clone(),
+        ids.clone(),
         health.clone(),
         tenants.clone(),
         epoch,
@@ -114,7 +116,6 @@ pub(crate) fn open_with(
         last_kept: Lsn(next.0 - 1),
         wake_flush: wake_flush.clone(),
     };
-    let ids = Arc::new(BlockIds::default());
     let merger = Merge {
         clock: clock.clone(),
         believed,

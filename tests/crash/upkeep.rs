@@ -30,13 +30,14 @@ const SETTINGS: [(&str, &str); 7] = [
 ];
 
 /// Between two steps of a merge, a rewrite or a removal.
-const POINTS: [&str; 8] = [
+const POINTS: [&str; 9] = [
     "count.written",
     "count.committed",
     "merge.written",
     "merge.committed",
     "rewrite.written",
     "rewrite.committed",
+    "retention.written",
     "retention.committed",
     "retention.deleted",
 ];

@@ -1,5 +1,6 @@
 //! What the catalog and every query know of a block without opening it.
 
+use crate::upkeep::plan::newest;
 use hopline_model::{Lsn, Signal, TenantId, TimeRange, UnixNanos};
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +108,26 @@ pub(crate) const FORMAT_LINKS: u32 = 2;
 impl BlockMeta {
     pub fn overlaps(&self, range: TimeRange) -> bool {
         range.overlaps(UnixNanos(self.time_min), UnixNanos(self.time_max))
+    }
+
+    /// What stays of a block of spans when its rows go: nothing yet, to hold its calls by minute. Its age still starts with the newest window
+    /// of the rows, whatever times they claimed.
+    pub(crate) fn without_rows(&self, id: BlockId, level: Level, created: UnixNanos) -> Self {
+        let end = newest(self);
+        Self {
+            id,
+            level,
+            rows: 0,
+            time_min: self.time_min.min(end),
+            time_max: self.time_max.min(end),
+            files: Vec::new(),
+            windows: Vec::new(),
+            services: Vec::new(),
+            dense: Vec::new(),
+            counts: Vec::new(),
+            created: created.0,
+            ..self.clone()
+        }
     }
 
     pub fn bytes(&self) -> u64 {

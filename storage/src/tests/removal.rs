@@ -1,6 +1,6 @@
 //! Rows that are to go: by a query, by age but for what is worth keeping; and traces looked up by the index of their day.
 
-use super::store::{NOW, config, numbers, open_os, request, wait_replayed};
+use super::store::{NOW, config, logs_at, numbers, open_os, request, wait_replayed};
 use crate::scan::{Cancel, Column, Field, Predicate, ScanRequest, Test};
 use crate::storage::{Append, Storage};
 use crate::{Config, Delete, Snapshot};
@@ -8,7 +8,7 @@ use hopline_model::log::Log;
 use hopline_model::schema::column;
 use hopline_model::span::Span;
 use hopline_model::time::{ManualClock, NANOS_PER_DAY, NANOS_PER_MINUTE};
-use hopline_model::{Signal, TenantId, TimeRange, TraceId, UnixNanos};
+use hopline_model::{Clock, Signal, SpanId, TenantId, TimeRange, TraceId, UnixNanos};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -158,6 +158,66 @@ async fn errors_and_slow_traces_stay_longer() {
     storage.run_retention().unwrap();
     assert_eq!((seen(Signal::Spans).len(), seen(Signal::Logs).len()), (0, 0));
     storage.close().await.unwrap();
+}
+
+/// Spans go by age, and what was counted of them stays for its own: nothing is counted twice or lost, after a restart too. A late span of a
+/// trace that has gone is counted as what it is: new.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_stay_longer_than_their_spans() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(NOW);
+    let settings = || Config { retention_hours: 7 * 24, retention_edges_hours: 30 * 24, retention_share_max_percent: 100, ..config(dir.path()) };
+    let open = || Storage::open(settings(), clock.clone(), Arc::new(crate::objects::OsFiles)).unwrap();
+    let storage = open();
+    storage.tenant("default").unwrap();
+    let span = |number: u64| Span {
+        start_time: UnixNanos(clock.now().0 + number as i64),
+        trace_id: trace(number / 4),
+        span_id: SpanId((number + 1).to_be_bytes()),
+        parent_span_id: (!number.is_multiple_of(4)).then(|| SpanId((number / 4 * 4 + 1).to_be_bytes())),
+        name: format!("operation {}", number % 4),
+        kind: if number.is_multiple_of(4) { "server" } else { "internal" }.into(),
+        service_name: format!("service-{}", number % 4),
+        duration_nano: 1_000_000 + number as i64,
+        ..Span::default()
+    };
+    let calls = |storage: &Storage| storage.snapshot(TENANT).edges(TimeRange::ALL, usize::MAX, &Cancel::default()).unwrap().rows;
+    // Four days of blocks; the traces go on from one to the next.
+    for day in 0..4u64 {
+        let spans = Span::to_batch(&(day * 38..day * 38 + 38).map(span).collect::<Vec<_>>());
+        let logs = logs_at(clock.now().0, day * 38, 38);
+        storage.append(Append { received: clock.now(), ..request(vec![spans, logs], None) }).await.unwrap();
+        storage.settle().await.unwrap();
+        clock.advance(NANOS_PER_DAY);
+    }
+    let all = calls(&storage);
+    assert!(all.iter().map(|row| row.counts.count).sum::<u64>() > 100, "{all:?}");
+    clock.advance(4 * NANOS_PER_DAY + NANOS_PER_DAY / 2);
+    let outlook = storage.retention().unwrap();
+    let hours: Vec<_> = outlook.datasets.iter().map(|dataset| (dataset.dataset.as_str(), dataset.edges_hours)).collect();
+    assert_eq!(hours, [("logs", None), ("spans", Some(30 * 24))]);
+    storage.run_retention().unwrap();
+    assert_eq!((rows(&storage, Signal::Spans), rows(&storage, Signal::Logs)), (2 * 38, 2 * 38));
+    assert_eq!(calls(&storage), all);
+    clock.advance(10 * NANOS_PER_DAY);
+    storage.run_retention().unwrap();
+    assert_eq!((rows(&storage, Signal::Spans), rows(&storage, Signal::Logs)), (0, 0));
+    assert_eq!((calls(&storage), storage.stats().blocks), (all.clone(), 4));
+    assert_eq!(storage.verify().damaged, []);
+    storage.settle().await.unwrap();
+    storage.close().await.unwrap();
+    let storage = open();
+    wait_replayed(&storage).await;
+    assert_eq!((calls(&storage), storage.stats().blocks), (all.clone(), 4));
+    // Nothing is left of them at their own age, and no file.
+    clock.advance(16 * NANOS_PER_DAY);
+    storage.run_retention().unwrap();
+    assert_eq!((calls(&storage), storage.stats().blocks), (vec![], 0));
+    storage.close().await.unwrap();
+}
+
+fn rows(storage: &Storage, signal: Signal) -> u64 {
+    storage.snapshot(TENANT).count(&ScanRequest::all(signal)).unwrap().0
 }
 
 async fn windows(storage: &Storage, first: u64, count: u64) {

@@ -1,8 +1,10 @@
 //! What is to be removed and what is to be merged: pure functions of what exists and of the time.
 
-use crate::block::{BlockId, BlockMeta};
+use crate::block::derived::make::is_counted;
+use crate::block::{BlockId, BlockMeta, FileKind};
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
 use hopline_model::{Signal, TenantId, UnixNanos};
+use std::collections::HashSet;
 
 /// A window: 10 minutes of partition time.
 pub(crate) const WINDOW_NANO: i64 = 10 * 60 * 1_000_000_000;
@@ -46,6 +48,8 @@ pub(crate) struct Ages {
     pub(crate) rules: Vec<(Option<TenantId>, Option<String>, i64)>,
     /// What is kept of spans and logs stays so long; 0: they go whole.
     pub(crate) keep_nano: i64,
+    /// Calls by minute stay so long, and at least as long as their spans.
+    pub(crate) edges_nano: i64,
 }
 
 impl Ages {
@@ -67,7 +71,20 @@ impl Ages {
     /// The instant from which a block is too old to stay at all.
     pub(crate) fn end(&self, meta: &BlockMeta) -> i64 {
         let age = self.keeps(meta.tenant, meta.signal).unwrap_or_else(|| self.of(meta.tenant, meta.signal.name()));
-        newest(meta).saturating_add(age)
+        // Without rows: what stayed of a block of spans.
+        newest(meta).saturating_add(if meta.rows == 0 { age.max(self.edges_nano) } else { age })
+    }
+
+    /// The age until which calls by minute stay, where that is longer than their spans.
+    pub(crate) fn edges(&self, tenant: TenantId, signal: Signal) -> Option<i64> {
+        let age = self.keeps(tenant, signal).unwrap_or_else(|| self.of(tenant, signal.name()));
+        (signal == Signal::Spans && self.edges_nano > age).then_some(self.edges_nano)
+    }
+
+    /// Calls by minute of this block stay when its rows go now.
+    fn calls_stay(&self, meta: &BlockMeta, now: Option<UnixNanos>) -> bool {
+        let end = newest(meta).saturating_add(self.edges_nano);
+        meta.rows > 0 && is_counted(meta) && self.edges_nano > 0 && now.is_none_or(|now| end >= now.0)
     }
 
     /// The instant from which only a part of a block stays: whole days at once, so that a trace is judged by all of its spans.
@@ -96,6 +113,12 @@ pub(crate) struct Due {
     pub(crate) over_budget: Vec<BlockId>,
     /// Past their age, with something in them that may stay longer.
     pub(crate) reduce: Vec<BlockId>,
+    /// Of those that go: blocks whose calls by minute stay.
+    pub(crate) calls_stay: HashSet<BlockId>,
+}
+
+fn calls_bytes(meta: &BlockMeta) -> u64 {
+    meta.files.iter().filter(|file| file.kind == FileKind::Edg).map(|file| file.bytes).sum()
 }
 
 /// `now`: `None` when no clock can be believed.
@@ -105,11 +128,20 @@ pub(crate) fn due(blocks: &[&BlockMeta], now: Option<UnixNanos>, ages: &Ages, bl
     let mut bytes: u64 = blocks.iter().map(|meta| meta.bytes()).sum();
     let past = |instant: i64| now.is_some_and(|now| instant < now.0);
     let (old, rest): (Vec<&&BlockMeta>, Vec<&&BlockMeta>) = by_age.into_iter().partition(|meta| past(ages.end(meta)));
-    bytes -= old.iter().map(|meta| meta.bytes()).sum::<u64>();
     let mut due = Due { old: old.iter().map(|meta| meta.id).collect(), ..Due::default() };
-    for meta in rest {
+    let mut take = |meta: &BlockMeta, bytes: &mut u64| {
+        let stays = ages.calls_stay(meta, now);
+        *bytes -= meta.bytes() - if stays { calls_bytes(meta) } else { 0 };
+        if stays {
+            due.calls_stay.insert(meta.id);
+        }
+    };
+    old.iter().for_each(|meta| take(meta, &mut bytes));
+    // Rows first: what stayed of others is small.
+    let (rows, calls): (Vec<&&BlockMeta>, Vec<&&BlockMeta>) = rest.into_iter().partition(|meta| meta.rows > 0);
+    for meta in rows.into_iter().chain(calls) {
         if bytes > blocks_bytes_max {
-            bytes -= meta.bytes();
+            take(meta, &mut bytes);
             due.over_budget.push(meta.id);
         } else if ages.reduce_at(meta).is_some_and(past) {
             due.reduce.push(meta.id);
@@ -147,7 +179,7 @@ pub(crate) fn merge(blocks: &[&BlockMeta], now: UnixNanos, delay_nano: i64, inpu
             .iter()
             .filter(|meta| meta.signal == signal && meta.level == 1 && ended((day_of(meta) + 1).saturating_mul(NANOS_PER_DAY)))
             // A block that is large already gains nothing.
-            .filter(|meta| meta.bytes() <= input_bytes_max / 2)
+            .filter(|meta| cost(meta) <= input_bytes_max / 2)
             .collect();
         second.sort_by_key(|meta| (newest(meta), meta.id));
         for of_one_day in second.chunk_by(|a, b| day_of(a) == day_of(b)) {
@@ -160,12 +192,20 @@ pub(crate) fn merge(blocks: &[&BlockMeta], now: UnixNanos, delay_nano: i64, inpu
     None
 }
 
-/// The first blocks until their bytes are used up; at least one.
+/// An index is merged in memory, so it counts for more than its bytes: of usual logs it is a quarter of them and changes nothing.
+const INDEX_COSTS: u64 = 3;
+
+fn cost(meta: &BlockMeta) -> u64 {
+    let index: u64 = meta.files.iter().filter(|file| file.kind == FileKind::Idx).map(|file| file.bytes).sum();
+    meta.bytes().max(index * INDEX_COSTS)
+}
+
+/// The first blocks until what they cost is used up; at least one.
 fn up_to(blocks: &[&&BlockMeta], bytes_max: u64) -> Vec<BlockId> {
     let mut bytes = 0;
     let fits = |meta: &&&&BlockMeta| {
         let before = bytes;
-        bytes += meta.bytes();
+        bytes += cost(meta);
         before == 0 || bytes <= bytes_max
     };
     blocks.iter().take_while(fits).map(|meta| meta.id).collect()
@@ -206,7 +246,7 @@ mod tests {
             let ages = Ages { default_nano: 10 * WINDOW_NANO, ..Ages::default() };
             let due = due(&blocks, now.map(UnixNanos), &ages, bytes_max);
             let ids = |ids: &[u64]| ids.iter().copied().map(BlockId).collect::<Vec<_>>();
-            assert_eq!(due, Due { old: ids(old), over_budget: ids(over_budget), reduce: vec![] }, "{now:?} {bytes_max}");
+            assert_eq!(due, Due { old: ids(old), over_budget: ids(over_budget), reduce: vec![], calls_stay: HashSet::new() }, "{now:?} {bytes_max}");
         };
         check(Some(0), 100, &[], &[]);
         check(Some(11 * WINDOW_NANO), 100, &[], &[]);
@@ -218,13 +258,62 @@ mod tests {
         check(Some(11 * WINDOW_NANO + 1), 10, &[1], &[3]);
     }
 
+    /// What goes of spans leaves its calls by minute, until their own age; over the budget they go once there are no more rows to go.
+    #[test]
+    fn calls_stay() {
+        let spans = |id, window, calls: u64| {
+            let mut meta = BlockMeta { signal: Signal::Spans, ..block(id, window, 10) };
+            meta.files.push(BlockFile { kind: FileKind::Edg, bytes: calls, crc32c: 0 });
+            meta
+        };
+        let mut bare = BlockMeta { rows: 0, windows: Vec::new(), time_max: WINDOW_NANO, ..spans(3, 0, 2) };
+        bare.files.remove(0);
+        let blocks = [spans(1, 0, 2), block(2, 0, 10), bare, spans(4, 50 * WINDOW_NANO, 2)];
+        let blocks: Vec<&BlockMeta> = blocks.iter().collect();
+        let check = |windows: i64, edges_windows: i64, bytes_max, gone: &[u64], stays: &[u64]| {
+            let ages = Ages { default_nano: 10 * WINDOW_NANO, edges_nano: edges_windows * WINDOW_NANO, ..Ages::default() };
+            let due = due(&blocks, Some(UnixNanos(windows * WINDOW_NANO + 1)), &ages, bytes_max);
+            let mut stay: Vec<u64> = due.calls_stay.iter().map(|id| id.0).collect();
+            stay.sort_unstable();
+            let found: Vec<u64> = due.old.iter().chain(&due.over_budget).map(|id| id.0).collect();
+            assert_eq!((&found[..], &stay[..]), (gone, stays), "{windows} {edges_windows} {bytes_max}");
+        };
+        check(5, 40, 100, &[], &[]);
+        check(11, 40, 100, &[1, 2], &[1]);
+        check(11, 0, 100, &[1, 2, 3], &[]);
+        check(41, 40, 100, &[1, 2, 3], &[]);
+        // 36 bytes: without rows the first spans are 2 of 12, and the last are the next.
+        check(5, 40, 30, &[1], &[1]);
+        check(5, 40, 6, &[1, 2, 4], &[1, 4]);
+        check(5, 40, 1, &[1, 2, 4, 3], &[1, 4]);
+    }
+
+    /// An index counts for more than its bytes: blocks that are little else are merged a few at a time.
+    #[test]
+    fn merges_of_large_indexes_take_fewer() {
+        let with = |id, index| {
+            let mut meta = block(id, 0, 10);
+            meta.files.push(BlockFile { kind: FileKind::Idx, bytes: index, crc32c: 0 });
+            meta
+        };
+        for (index, taken) in [(3, 7), (5, 6), (30, 1)] {
+            let blocks: Vec<BlockMeta> = (1..=10).map(|id| with(id, index)).collect();
+            let plan = merge(&blocks.iter().collect::<Vec<_>>(), UnixNanos(NANOS_PER_DAY), 0, 100).unwrap();
+            assert_eq!(plan.inputs.len(), taken, "{index}");
+        }
+    }
+
     /// The most particular rule holds: tenant and dataset, then tenant, then dataset, then the default.
     #[test]
     fn ages_by_tenant_and_dataset() {
         let (a, b) = (TenantId(1), TenantId(2));
         let logs = || Some("logs".to_string());
-        let ages =
-            Ages { default_nano: 1, rules: vec![(None, logs(), 2), (Some(a), None, 3), (Some(a), logs(), 4), (None, logs(), 5)], keep_nano: 4 };
+        let ages = Ages {
+            default_nano: 1,
+            rules: vec![(None, logs(), 2), (Some(a), None, 3), (Some(a), logs(), 4), (None, logs(), 5)],
+            keep_nano: 4,
+            edges_nano: 0,
+        };
         let found = [(a, "logs"), (a, "spans"), (b, "logs"), (b, "spans")].map(|(tenant, dataset)| ages.of(tenant, dataset));
         assert_eq!(found, [4, 3, 5, 1]);
         // Something is kept only where that is longer than all of it, and of metrics nothing.

@@ -4,8 +4,10 @@
 //! A clock that cannot be believed removes nothing by age (`plan::Believed`), and a removal of more than its share of the
 //! store waits an hour, in which somebody can notice: a setting may have been mistyped, or the right one lost.
 
-use super::plan::{Ages, Believed, Due, due, is_much};
-use crate::block::{BlockId, BlockMeta, FileKind};
+use super::ids::BlockIds;
+use super::plan::{Ages, Believed, Due, KEPT, due, is_much};
+use crate::block::derived::make;
+use crate::block::{Block, BlockId, BlockMeta, FileKind};
 use crate::catalog::{Catalog, Commit};
 use crate::config::Config;
 use crate::error::Result;
@@ -16,9 +18,10 @@ use crate::snapshot::Snapshot;
 use crate::version::Versions;
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
 use hopline_model::{Clock, Signal, TenantId, UnixNanos};
+use hopline_trace::Edges;
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -48,7 +51,12 @@ impl Policy {
             };
             Some((tenant, rule.dataset.clone(), hours(rule.hours)))
         });
-        Ages { default_nano: hours(self.config.retention_hours), rules: rules.collect(), keep_nano: hours(self.config.retention_keep_hours) }
+        Ages {
+            default_nano: hours(self.config.retention_hours),
+            rules: rules.collect(),
+            keep_nano: hours(self.config.retention_keep_hours),
+            edges_nano: hours(self.config.retention_edges_hours),
+        }
     }
 
     /// Spans from this duration on are slow.
@@ -74,6 +82,7 @@ pub(crate) struct Retention {
     pub(crate) versions: Arc<Versions>,
     pub(crate) catalog: Arc<dyn Catalog>,
     pub(crate) objects: Arc<dyn ObjectIo>,
+    pub(crate) ids: Arc<BlockIds>,
     pub(crate) health: Arc<Health>,
     pub(crate) tenants: Arc<RwLock<HashMap<String, TenantId>>>,
     pub(crate) epoch: u32,
@@ -105,6 +114,8 @@ pub struct DatasetOutlook {
     pub hours: u64,
     /// What is kept of it stays so long; absent: it goes whole.
     pub keep_hours: Option<u64>,
+    /// Its calls by minute stay so long; absent: as long as its rows.
+    pub edges_hours: Option<u64>,
     pub stored: Amount,
     /// Goes now: past its age, or over the disk budget.
     pub going: Amount,
@@ -140,13 +151,14 @@ impl Retention {
         versions: Arc<Versions>,
         catalog: Arc<dyn Catalog>,
         objects: Arc<dyn ObjectIo>,
+        ids: Arc<BlockIds>,
         health: Arc<Health>,
         tenants: Arc<RwLock<HashMap<String, TenantId>>>,
         epoch: u32,
         believed: Believed,
         policy: Policy,
     ) -> Self {
-        Self { clock, versions, catalog, objects, health, tenants, epoch, believed, policy, held: Mutex::default() }
+        Self { clock, versions, catalog, objects, ids, health, tenants, epoch, believed, policy, held: Mutex::default() }
     }
 
     fn now(&self) -> Option<UnixNanos> {
@@ -161,15 +173,15 @@ impl Retention {
     pub(crate) fn expire(&self, volume_bytes: u64, at_once: bool) -> Result<()> {
         let tenants = self.versions.blocks();
         let metas: Vec<&BlockMeta> = tenants.iter().flat_map(|(_, blocks)| blocks.iter().map(|block| &block.meta)).collect();
-        let Due { old, over_budget, .. } = due(&metas, self.now(), &self.ages(), self.policy.blocks_bytes_max(volume_bytes));
+        let Due { old, over_budget, calls_stay, .. } = due(&metas, self.now(), &self.ages(), self.policy.blocks_bytes_max(volume_bytes));
         let mut expired = over_budget;
         if at_once || self.may_go(&metas, &old) {
             expired.extend(old);
         }
         for (tenant, blocks) in &tenants {
-            let of_tenant: Vec<&BlockMeta> = blocks.iter().map(|block| &block.meta).filter(|meta| expired.contains(&meta.id)).collect();
+            let of_tenant: Vec<&Arc<Block>> = blocks.iter().filter(|block| expired.contains(&block.meta.id)).collect();
             if !of_tenant.is_empty() {
-                self.remove(*tenant, &of_tenant)?;
+                self.remove(*tenant, &of_tenant, &calls_stay)?;
             }
         }
         Ok(())
@@ -199,17 +211,42 @@ impl Retention {
         false
     }
 
-    fn remove(&self, tenant: TenantId, metas: &[&BlockMeta]) -> Result<()> {
-        let rows: u64 = metas.iter().map(|meta| meta.rows).sum();
-        tracing::info!("retention removes {} blocks, {rows} rows, of tenant {}", metas.len(), tenant.0);
-        let remove: Vec<BlockId> = metas.iter().map(|meta| meta.id).collect();
+    fn remove(&self, tenant: TenantId, blocks: &[&Arc<Block>], calls_stay: &HashSet<BlockId>) -> Result<()> {
+        let rows: u64 = blocks.iter().map(|block| block.meta.rows).sum();
+        tracing::info!("retention removes {} blocks, {rows} rows, of tenant {}", blocks.len(), tenant.0);
+        let remove: Vec<BlockId> = blocks.iter().map(|block| block.meta.id).collect();
+        let stays = blocks.iter().filter(|block| calls_stay.contains(&block.meta.id));
+        let add: Vec<BlockMeta> = stays.filter_map(|block| self.calls_of(block)).collect();
+        failpoint::hit("retention.written");
         let now = self.believed.stamp(self.clock.now(), self.clock.monotonic_nano());
-        let commit = Commit { remove: remove.clone(), now, ..Commit::default() };
-        self.catalog.commit(self.epoch, &commit)?;
+        let commit = Commit { add: add.clone(), remove: remove.clone(), now, hashes_since: UnixNanos::MIN, ..Commit::default() };
+        if let Err(error) = self.catalog.commit(self.epoch, &commit) {
+            for file in add.iter().flat_map(|meta| meta.files.iter().map(|file| names::block_file(meta.tenant, meta.signal, meta.id, file.kind))) {
+                let _ = self.objects.delete(&file);
+            }
+            return Err(error);
+        }
         failpoint::hit("retention.committed");
-        self.versions.replace(tenant, Vec::new(), &remove);
+        self.versions.replace(tenant, add, &remove);
         self.health.expired_rows.fetch_add(rows, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// A block of a block's calls by minute alone. Rows go when they are to go: where it cannot be written, the calls go too.
+    fn calls_of(&self, block: &Arc<Block>) -> Option<BlockMeta> {
+        let written = self.ids.next(self.catalog.as_ref(), self.epoch).and_then(|id| {
+            let mut meta = block.meta.without_rows(id, KEPT, self.clock.now());
+            let snapshot = self.versions.snapshot(meta.tenant);
+            meta.files.extend(make::carry(self.objects.as_ref(), &meta, block, Edges::new(), &snapshot)?);
+            Ok(meta)
+        });
+        match written {
+            Ok(meta) => Some(meta).filter(|meta| !meta.files.is_empty()),
+            Err(error) => {
+                self.health.note(format!("calls by minute of block {} went with its spans, for they could not be written: {error}", block.meta.id.0));
+                None
+            }
+        }
     }
 
     /// Blocks of a tenant that are past their age and may hold something to keep.
@@ -241,6 +278,7 @@ impl Retention {
                     dataset: meta.signal.name().into(),
                     hours: hours(ages.of(meta.tenant, meta.signal.name())),
                     keep_hours: ages.keeps(meta.tenant, meta.signal).map(hours),
+                    edges_hours: ages.edges(meta.tenant, meta.signal).map(hours),
                     ..DatasetOutlook::default()
                 };
                 (outlook, i64::MAX)

@@ -190,18 +190,7 @@ impl Merge {
         };
         let mut meta = match written.pop() {
             Some(meta) => meta,
-            None => BlockMeta {
-                id: self.ids.next(self.catalog.as_ref(), self.epoch)?,
-                level: KEPT,
-                rows: 0,
-                files: Vec::new(),
-                windows: Vec::new(),
-                services: Vec::new(),
-                dense: Vec::new(),
-                counts: Vec::new(),
-                created: self.clock.now().0,
-                ..block.meta.clone()
-            },
+            None => block.meta.without_rows(self.ids.next(self.catalog.as_ref(), self.epoch)?, KEPT, self.clock.now()),
         };
         let file = make::carry(self.objects.as_ref(), &meta, block, change, &before);
         if let Ok(Some(file)) = &file {

@@ -34,12 +34,13 @@ async fn goes_when_it_should() {
     let policy = |hours: u64| Policy::new(&Config { retention_hours: hours, ..config(dir.path()) });
     // Its own thread's retention never removes here: ages in the store's settings are endless.
     let retention = |hours: u64| {
-        let Retention { clock, versions, catalog, objects, health, tenants, epoch, believed, .. } = &*storage.retention;
+        let Retention { clock, versions, catalog, objects, ids, health, tenants, epoch, believed, .. } = &*storage.retention;
         Retention::new(
             clock.clone(),
             versions.clone(),
             catalog.clone(),
             objects.clone(),
+            ids.clone(),
             health.clone(),
             tenants.clone(),
             *epoch,
