@@ -2,7 +2,8 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampNanosecondType, UInt64Type};
-use hopline_model::{SpanId, TraceId};
+use hopline_model::schema::column;
+use hopline_model::{SpanId, TraceId, UnixNanos};
 
 /// A text column, plain or dictionary.
 pub(crate) enum Texts<'a> {
@@ -62,6 +63,28 @@ pub(crate) fn uints<'a>(batch: &'a RecordBatch, name: &str) -> &'a [u64] {
 pub(crate) fn bytes<'a>(batch: &'a RecordBatch, name: &str, row: usize) -> Option<&'a [u8]> {
     let array = batch.column_by_name(name)?.as_fixed_size_binary_opt()?;
     (!array.is_null(row)).then(|| array.value(row))
+}
+
+/// Rows of one trace that lie together: its id, the earliest start, how many.
+pub(crate) fn runs_of_traces(batch: &RecordBatch) -> impl Iterator<Item = (TraceId, UnixNanos, u64)> + '_ {
+    let ids = batch.column_by_name(column::TRACE_ID).and_then(|array| array.as_fixed_size_binary_opt());
+    let starts = times(batch, column::START_TIME);
+    let rows = ids.map_or(0, |ids| ids.len().min(starts.len()));
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let ids = ids?;
+        while at < rows {
+            let (id, from) = (ids.value(at), at);
+            while at < rows && ids.value(at) == id && ids.is_valid(at) == ids.is_valid(from) {
+                at += 1;
+            }
+            let first = starts[from..at].iter().copied().min().unwrap_or(0);
+            if let Some(id) = TraceId::from_bytes(id).filter(|_| ids.is_valid(from)) {
+                return Some((id, UnixNanos(first), (at - from) as u64));
+            }
+        }
+        None
+    })
 }
 
 pub(crate) fn trace_id(batch: &RecordBatch, name: &str, row: usize) -> Option<TraceId> {

@@ -24,6 +24,8 @@ use std::sync::Arc;
 /// Traces whose summaries are read at once.
 const RESOLVE_MAX: usize = 256;
 const RESOLVE_MIN: usize = 16;
+/// Spans of traces that are summed up at once, about, where a condition on whole traces lets few of them through.
+const RESOLVE_SPANS_MAX: u64 = 64 << 10;
 /// Traces seen but not yet listed that a cursor carries; with more, the next page finds them anew.
 const CARRIED_MAX: usize = 64;
 
@@ -83,6 +85,7 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
     let mut listed: Vec<(Summary, u64)> = Vec::new();
     let mut at = 0;
     let mut kept = 0u64;
+    let mut steps = Steps::default();
     let enough = |listed: &[(Summary, u64)], at: usize| {
         // The page is settled when its last trace starts after everything that is still unread could.
         listed.len() > asked.limit
@@ -93,11 +96,11 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
             })
     };
     while at < order.len() && !enough(&listed, at) {
-        // A handful at least: each reading looks into every block.
-        let step = (asked.limit + 1 - listed.len().min(asked.limit)).clamp(RESOLVE_MIN, RESOLVE_MAX);
+        let step = steps.next(asked.limit + 1 - listed.len().min(asked.limit), asked.compiled.trace.is_some());
         let ids: Vec<TraceId> = order[at..order.len().min(at + step)].iter().map(|(_, id)| *id).collect();
         at += ids.len();
         let summaries = cancel.step("sum up traces", || resolve(snapshot, ids, cancel, &mut found.stats))?;
+        steps.seen(&summaries);
         for (id, summary) in summaries {
             let holds = asked.compiled.trace.as_ref().is_none_or(|condition| condition.holds(&facts(&summary)));
             if holds {
@@ -126,6 +129,31 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
     }
     found.traces = listed;
     Ok(found)
+}
+
+/// How many traces to sum up next. Each reading looks into every block, so it is a handful at least; and twice as many each time while a
+/// condition on whole traces leaves the page empty.
+#[derive(Debug, Default)]
+struct Steps {
+    last: usize,
+    traces: u64,
+    spans: u64,
+}
+
+impl Steps {
+    fn next(&mut self, missing: usize, condition: bool) -> usize {
+        let page = missing.clamp(RESOLVE_MIN, RESOLVE_MAX);
+        let spans_each = (self.spans / self.traces.max(1)).max(1);
+        let most = usize::try_from(RESOLVE_SPANS_MAX / spans_each).unwrap_or(usize::MAX);
+        let grown = if condition { (self.last * 2).min(most) } else { 0 };
+        self.last = page.max(grown);
+        self.last
+    }
+
+    fn seen(&mut self, summaries: &HashMap<TraceId, Summary>) {
+        self.traces += summaries.len() as u64;
+        self.spans += summaries.values().map(|summary| summary.span_count).sum::<u64>();
+    }
 }
 
 fn facts(summary: &Summary) -> TraceFacts<'_> {
@@ -162,14 +190,12 @@ fn candidates(
     let mut traces: HashMap<TraceId, Candidate> = HashMap::new();
     let mut over = false;
     let stats = snapshot.scan(&request, &mut |batch| {
-        let starts = columns::times(&batch, column::START_TIME);
-        for (row, start) in starts.iter().enumerate() {
-            let Some(id) = columns::trace_id(&batch, column::TRACE_ID, row) else { continue };
+        for (id, first, matched) in columns::runs_of_traces(&batch) {
             if let Some(candidate) = traces.get_mut(&id) {
-                candidate.first = candidate.first.min(UnixNanos(*start));
-                candidate.matched += 1;
+                candidate.first = candidate.first.min(first);
+                candidate.matched += matched;
             } else if traces.len() < asked.traces_max && room.holds((traces.len() as u64 + 1) * CANDIDATE_BYTES) {
-                traces.insert(id, Candidate { first: UnixNanos(*start), matched: 1 });
+                traces.insert(id, Candidate { first, matched });
             } else {
                 over = true;
                 return Ok(ControlFlow::Break(()));
@@ -269,6 +295,38 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A page at a time, and ever more where a condition lets few through, but no more spans at once than are worth their memory.
+    #[test]
+    fn steps_grow() {
+        let summary = |trace_id, span_count| Summary {
+            trace_id,
+            root: None,
+            start: UnixNanos(0),
+            end: UnixNanos(0),
+            span_count,
+            error_count: 0,
+            services: Default::default(),
+        };
+        let summaries = |traces: u64, spans| {
+            let ids = (0..traces).map(|at| TraceId(u128::from(at).to_le_bytes()));
+            ids.map(|id| (id, summary(id, spans))).collect::<HashMap<_, _>>()
+        };
+        let run = |condition, spans_each| {
+            let mut steps = Steps::default();
+            let all: Vec<usize> = (0..14)
+                .map(|_| {
+                    let step = steps.next(21, condition);
+                    steps.seen(&summaries(step as u64, spans_each));
+                    step
+                })
+                .collect();
+            (all[0], all[1], all[13])
+        };
+        assert_eq!(run(false, 16), (21, 21, 21));
+        assert_eq!(run(true, 16), (21, 42, 4096));
+        assert_eq!(run(true, 10_000), (21, 21, 21));
+    }
 
     #[test]
     fn cursors_round_trip() {
