@@ -17,6 +17,7 @@ use crate::block::{BlockFile, BlockMeta, FileKind};
 use crate::error::{Error, Result};
 use crate::objects::ObjectIo;
 use crate::text::TOKENIZER;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -107,9 +108,21 @@ impl Container {
             return Err(damaged());
         }
         let source = Arc::new(source);
-        let part = |entry: Entry| (PathBuf::from(&entry.name), Arc::new(Part { source: source.clone(), entry, unpacked: OnceLock::new() }));
+        let part =
+            |entry: Entry| (PathBuf::from(&entry.name), Arc::new(Part { source: source.clone(), entry, unpacked: OnceLock::new(), windows: None }));
         let files = header.files.into_iter().map(part).collect();
         Ok(Some(Self { source, files: Arc::new(files) }))
+    }
+
+    /// The same to read from beginning to end: a merge asks for the few bytes of one word after the other, and each read costs a call and the
+    /// checksum of 8 KiB.
+    pub(crate) fn in_order(&self) -> Self {
+        let part = |part: &Arc<Part>| {
+            let Part { source, entry, unpacked, .. } = &**part;
+            Arc::new(Part { source: source.clone(), entry: entry.clone(), unpacked: unpacked.clone(), windows: Some(Mutex::default()) })
+        };
+        let files = self.files.iter().map(|(path, known)| (path.clone(), part(known))).collect();
+        Self { source: self.source.clone(), files: Arc::new(files) }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -131,7 +144,13 @@ struct Part {
     source: Arc<Checked>,
     entry: Entry,
     unpacked: OnceLock<OwnedBytes>,
+    /// What was read last, by where it starts, when more is asked for from there on; the newest first.
+    windows: Option<Mutex<Vec<(usize, OwnedBytes)>>>,
 }
+
+const WINDOW_BYTES: usize = 64 << 10;
+/// A file may be read at two places in turn.
+const WINDOWS_MAX: usize = 2;
 
 impl Part {
     fn unpack(&self) -> io::Result<OwnedBytes> {
@@ -141,6 +160,27 @@ impl Part {
         let stored = self.source.read(self.entry.offset, self.entry.stored as usize).map_err(io::Error::other)?;
         let bytes = OwnedBytes::new(zstd::bulk::decompress(&stored, self.entry.bytes as usize)?);
         Ok(self.unpacked.get_or_init(|| bytes).clone())
+    }
+}
+
+impl Part {
+    fn read(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
+        let bytes = self.source.read(self.entry.offset + range.start as u64, range.len()).map_err(io::Error::other)?;
+        Ok(OwnedBytes::new(bytes.to_vec()))
+    }
+
+    fn read_window(&self, windows: &mut Vec<(usize, OwnedBytes)>, range: Range<usize>) -> io::Result<OwnedBytes> {
+        let holds = |(from, bytes): &(usize, OwnedBytes)| *from <= range.start && range.end <= from + bytes.len();
+        match windows.iter().position(holds) {
+            Some(at) => windows.swap(0, at),
+            None => {
+                let bytes = self.read(range.start..range.start.saturating_add(WINDOW_BYTES).min(self.len()))?;
+                windows.insert(0, (range.start, bytes));
+                windows.truncate(WINDOWS_MAX);
+            }
+        }
+        let (from, bytes) = &windows[0];
+        Ok(bytes.slice(range.start - from..range.end - from))
     }
 }
 
@@ -158,8 +198,10 @@ impl FileHandle for Part {
         if self.entry.stored != self.entry.bytes {
             return Ok(self.unpack()?.slice(range));
         }
-        let bytes = self.source.read(self.entry.offset + range.start as u64, range.len()).map_err(io::Error::other)?;
-        Ok(OwnedBytes::new(bytes.to_vec()))
+        match &self.windows {
+            Some(windows) if range.len() < WINDOW_BYTES => self.read_window(&mut windows.lock(), range),
+            _ => self.read(range),
+        }
     }
 }
 

@@ -48,6 +48,12 @@ impl TextIndex {
         &self.segment
     }
 
+    /// The same segment, to be read from beginning to end.
+    pub(crate) fn segment_in_order(&self) -> Result<Segment> {
+        let segments = Index::open(self.container.in_order())?.searchable_segments()?;
+        segments.into_iter().next().ok_or_else(|| Error::Internal("a text index without its segment".into()))
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         self.container.memory_bytes() + (64 << 10)
     }

@@ -20,7 +20,7 @@ pub(crate) struct IndexRun {
 }
 
 pub(crate) fn stack(runs: &[IndexRun], objects: &dyn ObjectIo, name: &str) -> Result<BlockFile> {
-    let segments: Vec<_> = runs.iter().map(|run| run.index.segment().clone()).collect();
+    let segments = runs.iter().map(|run| run.index.segment_in_order()).collect::<Result<Vec<_>>>()?;
     let kept = runs.iter().map(kept).collect();
     let directory = RamDirectory::create();
     let index = merge_filtered_segments(&segments, settings(), kept, directory.clone())?;
