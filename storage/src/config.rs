@@ -61,7 +61,7 @@ pub struct Config {
 pub struct RetentionRule {
     /// Left out: every tenant.
     pub tenant: Option<String>,
-    /// `spans`, `logs`, `metrics`; left out: every dataset.
+    /// `spans`, `logs`, `metrics`, `edges` (calls by minute, once their spans have gone); left out: every dataset.
     pub dataset: Option<String>,
     pub hours: u64,
 }

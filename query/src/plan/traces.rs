@@ -17,14 +17,15 @@ use hopline_model::{Signal, TimeRange, TraceId, UnixNanos};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, ScanStats};
 use hopline_trace::Summary;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Traces whose summaries are read at once.
 const RESOLVE_MAX: usize = 256;
 const RESOLVE_MIN: usize = 16;
-/// Spans of traces that are summed up at once, about, where a condition on whole traces lets few of them through.
+/// Where a condition on whole traces lets few of them through, so many traces and spans are summed up at once, by what is known of them.
+const RESOLVE_MOST: usize = 4096;
 const RESOLVE_SPANS_MAX: u64 = 64 << 10;
 /// Traces seen but not yet listed that a cursor carries; with more, the next page finds them anew.
 const CARRIED_MAX: usize = 64;
@@ -96,7 +97,8 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
             })
     };
     while at < order.len() && !enough(&listed, at) {
-        let step = steps.next(asked.limit + 1 - listed.len().min(asked.limit), asked.compiled.trace.is_some());
+        let matched = order[at..].iter().map(|(_, id)| all.get(id).map_or(0, |candidate| candidate.matched));
+        let step = steps.next(asked.limit + 1 - listed.len().min(asked.limit), asked.compiled.trace.is_some(), matched);
         let ids: Vec<TraceId> = order[at..order.len().min(at + step)].iter().map(|(_, id)| *id).collect();
         at += ids.len();
         let summaries = cancel.step("sum up traces", || resolve(snapshot, ids, cancel, &mut found.stats))?;
@@ -121,9 +123,14 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
     if listed.len() > asked.limit || at < order.len() {
         let rest = listed.split_off(asked.limit.min(listed.len()));
         if let Some((last, _)) = listed.last() {
-            let carried: Vec<TraceId> = rest.iter().map(|(summary, _)| summary.trace_id).collect();
+            let mut carried: Vec<TraceId> = rest.iter().map(|(summary, _)| summary.trace_id).collect();
             // What lies below the place reached is found again by its time.
-            let reached = order.get(at).map_or(UnixNanos::MIN, |(first, _)| *first);
+            let mut reached = order.get(at).map_or(UnixNanos::MIN, |(first, _)| *first);
+            if carried.len() > CARRIED_MAX {
+                // So is what was read and not listed; the order itself leaves out what was listed.
+                reached = carried.iter().filter_map(|id| Some(all.get(id)?.first)).fold(reached, UnixNanos::max);
+                carried.clear();
+            }
             found.cursor = Some(Cursor { start: last.start, id: last.trace_id, reached, carried }.encode());
         }
     }
@@ -141,12 +148,19 @@ struct Steps {
 }
 
 impl Steps {
-    fn next(&mut self, missing: usize, condition: bool) -> usize {
+    /// `matched`: spans of the next traces that are known to be there.
+    fn next(&mut self, missing: usize, condition: bool, matched: impl Iterator<Item = u64>) -> usize {
         let page = missing.clamp(RESOLVE_MIN, RESOLVE_MAX);
-        let spans_each = (self.spans / self.traces.max(1)).max(1);
-        let most = usize::try_from(RESOLVE_SPANS_MAX / spans_each).unwrap_or(usize::MAX);
-        let grown = if condition { (self.last * 2).min(most) } else { 0 };
-        self.last = page.max(grown);
+        if !condition {
+            return page;
+        }
+        let usually = self.spans / self.traces.max(1);
+        let mut spans = 0u64;
+        let fit = matched.take(page.max((self.last * 2).min(RESOLVE_MOST))).take_while(|matched| {
+            spans = spans.saturating_add(usually.max(*matched));
+            spans <= RESOLVE_SPANS_MAX
+        });
+        self.last = fit.count().max(RESOLVE_MIN);
         self.last
     }
 
@@ -245,7 +259,7 @@ pub(crate) fn resolve(snapshot: &Snapshot, ids: Vec<TraceId>, cancel: &Cancel, s
 ///
 /// ```text
 /// ┌──────────┬──────────┬────────────┬──────────────────┐
-/// │ start i64│ id 16 B  │ reached i64│ carried n × 16 B │  big-endian; all 0xff instead of carried: too many, look again
+/// │ start i64│ id 16 B  │ reached i64│ carried n × 16 B │  big-endian
 /// └──────────┴──────────┴────────────┴──────────────────┘
 /// ```
 #[derive(Debug, PartialEq, Eq)]
@@ -265,14 +279,8 @@ impl Cursor {
     fn encode(self) -> String {
         let mut bytes = self.start.0.to_be_bytes().to_vec();
         bytes.extend(self.id.0);
-        let carried: HashSet<TraceId> = self.carried.into_iter().collect();
-        if carried.len() > CARRIED_MAX {
-            // Everything is looked at again; the order itself leaves out what was listed.
-            bytes.extend(i64::MAX.to_be_bytes());
-            return encode_cursor(&bytes);
-        }
         bytes.extend(self.reached.0.to_be_bytes());
-        carried.iter().for_each(|id| bytes.extend(id.0));
+        self.carried.iter().for_each(|id| bytes.extend(id.0));
         encode_cursor(&bytes)
     }
 
@@ -312,29 +320,31 @@ mod tests {
             let ids = (0..traces).map(|at| TraceId(u128::from(at).to_le_bytes()));
             ids.map(|id| (id, summary(id, spans))).collect::<HashMap<_, _>>()
         };
-        let run = |condition, spans_each| {
+        // `known`: of the spans of each trace, those that matched.
+        let run = |condition, spans_each, known: u64| {
             let mut steps = Steps::default();
             let all: Vec<usize> = (0..14)
                 .map(|_| {
-                    let step = steps.next(21, condition);
+                    let step = steps.next(21, condition, std::iter::repeat(known));
                     steps.seen(&summaries(step as u64, spans_each));
                     step
                 })
                 .collect();
             (all[0], all[1], all[13])
         };
-        assert_eq!(run(false, 16), (21, 21, 21));
-        assert_eq!(run(true, 16), (21, 42, 4096));
-        assert_eq!(run(true, 10_000), (21, 21, 21));
+        assert_eq!(run(false, 16, 1), (21, 21, 21));
+        assert_eq!(run(true, 1, 1), (21, 42, 4096));
+        assert_eq!(run(true, 160, 1), (21, 42, 409));
+        assert_eq!(run(true, 10_000, 1), (21, 16, 16));
+        // The next may be larger than those before.
+        let mut steps = Steps { last: 4096, traces: 100_000, spans: 100_000 };
+        assert_eq!(steps.next(21, true, [1, 1, 1].into_iter().chain(std::iter::repeat(3_000))), 24);
     }
 
     #[test]
     fn cursors_round_trip() {
         let cursor = || Cursor { start: UnixNanos(-5), id: TraceId([7; 16]), reached: UnixNanos(9), carried: vec![TraceId([1; 16])] };
         assert_eq!(Cursor::decode(&cursor().encode()).unwrap(), cursor());
-        let many = Cursor { carried: (1..=100).map(|n| TraceId([n; 16])).collect(), ..cursor() };
-        let seen = Cursor::decode(&many.encode()).unwrap();
-        assert!(seen.may_hold(UnixNanos(i64::MAX), TraceId([200; 16])));
         assert!(Cursor::decode("AAAA").is_err());
     }
 }

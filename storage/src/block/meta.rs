@@ -111,7 +111,7 @@ impl BlockMeta {
     }
 
     /// What stays of a block of spans when its rows go: nothing yet, to hold its calls by minute. Its age still starts with the newest window
-    /// of the rows, whatever times they claimed.
+    /// of the rows, whatever times these claimed: nothing looks for calls by the times of a block.
     pub(crate) fn without_rows(&self, id: BlockId, level: Level, created: UnixNanos) -> Self {
         let end = newest(self);
         Self {
@@ -119,7 +119,7 @@ impl BlockMeta {
             level,
             rows: 0,
             time_min: self.time_min.min(end),
-            time_max: self.time_max.min(end),
+            time_max: end,
             files: Vec::new(),
             windows: Vec::new(),
             services: Vec::new(),

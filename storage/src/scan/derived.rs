@@ -179,10 +179,11 @@ impl Sums {
     /// `look`: the files are read once before they are relied on. A file that cannot be opened is known at once: its block's spans are read;
     /// one that turns out to be broken later is told.
     fn new(snapshot: &Snapshot, minutes: TimeRange, look: bool, spans_max: usize, cancel: &Cancel) -> Result<Self> {
-        let (mut counted, mut unusable) = (Vec::new(), Vec::new());
+        let (mut counted, mut unusable, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for block in snapshot.blocks.iter().filter(|block| block.meta.signal == Signal::Spans && is_counted(&block.meta)) {
             match block.edges().filter(|pages| !look || pages.is_sound(pages.between(key(minutes.start), key(minutes.end)))) {
                 Some(pages) => counted.push((block.clone(), pages)),
+                None if block.meta.rows == 0 => lost.push(told(block)),
                 None => unusable.push(block.clone()),
             }
         }
@@ -192,6 +193,7 @@ impl Sums {
         rest_minutes.dedup();
         let mut found = EdgeRows { cut: rest.cut, stats: rest.stats, ..EdgeRows::default() };
         found.stats.blocks = counted.len() as u64;
+        found.stats.damaged.extend(lost);
         Ok(Self { counted, rest: rest.edges, rest_minutes, found })
     }
 
@@ -207,7 +209,7 @@ impl Sums {
             let before = pages.bytes_read();
             if let Err(error) = sum(pages, minutes, into) {
                 block.unusable(FileKind::Edg, &error);
-                let told = format!("calls by minute of block {} cannot be read: hopline doctor --repair makes them anew", block.meta.id.0);
+                let told = told(block);
                 if !self.found.stats.damaged.contains(&told) {
                     self.found.stats.damaged.push(told);
                 }
@@ -215,6 +217,14 @@ impl Sums {
             self.found.stats.bytes_read += pages.bytes_read().saturating_sub(before);
         }
         put_minutes(&self.rest, minutes, into);
+    }
+}
+
+fn told(block: &Block) -> String {
+    let id = block.meta.id.0;
+    match block.meta.rows {
+        0 => format!("calls by minute of block {id} cannot be read, and their spans have gone: restore its .edg file from a copy"),
+        _ => format!("calls by minute of block {id} cannot be read: hopline doctor --repair makes them anew"),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::days::Days;
 use super::ids::BlockIds;
-use super::plan::{Believed, MergePlan, merge};
+use super::plan::{Believed, KEPT, MergePlan, merge};
 use super::retention::Retention;
 use super::rewrite::{Delete, Deleted};
 use crate::block::derived;
@@ -125,7 +125,7 @@ impl Merge {
         if found.meta.rows == 0 {
             return Err(Error::corrupt(
                 format!("block {}", block.0),
-                "the calls of deleted spans, of which no rows are left to make it anew".to_owned(),
+                "the calls of spans that have gone, of which no rows are left to make it anew".to_owned(),
             ));
         }
         let plan = MergePlan { signal: found.meta.signal, inputs: vec![block], level: found.meta.level };
@@ -140,7 +140,9 @@ impl Merge {
                     return Ok(());
                 }
                 let snapshot = self.versions.snapshot(tenant);
-                let metas: Vec<&BlockMeta> = snapshot.blocks.iter().map(|block| &block.meta).collect();
+                let broken = self.uncountable.lock().clone();
+                let whole = |block: &&Arc<Block>| block.meta.rows > 0 || !broken.contains(&block.meta.id);
+                let metas: Vec<&BlockMeta> = snapshot.blocks.iter().filter(whole).map(|block| &block.meta).collect();
                 let Some(plan) = merge(&metas, self.clock.now(), delay_nano, self.input_bytes_max) else { break };
                 self.merge(&snapshot, &plan)?;
             }
@@ -153,6 +155,15 @@ impl Merge {
         // Blocks whose edges are counted keep to themselves, as do those of older versions.
         if let Some(first) = inputs.first().map(|block| derived::make::is_counted(&block.meta)) {
             inputs.retain(|block| derived::make::is_counted(&block.meta) == first);
+        }
+        if plan.level == KEPT {
+            // What is damaged stays as it is and is told when it is asked for.
+            let (sound, broken): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|block| derived::make::is_sound(block));
+            self.uncountable.lock().extend(broken.iter().map(|block| block.meta.id));
+            if !broken.is_empty() {
+                return Ok(());
+            }
+            inputs = sound;
         }
         let removed: Vec<BlockId> = inputs.iter().map(|block| block.meta.id).collect();
         let mut written = Vec::new();
@@ -190,6 +201,9 @@ impl Merge {
     }
 
     fn write_outputs(&self, snapshot: &Snapshot, plan: &MergePlan, blocks: &[&Arc<Block>], written: &mut Vec<BlockMeta>) -> Result<()> {
+        if plan.level == KEPT {
+            return self.write_calls(snapshot, blocks, written);
+        }
         let mut inputs: Vec<Input> =
             blocks.iter().flat_map(|block| block.meta.windows.iter().map(|rows| Input { block: (*block).clone(), rows: *rows })).collect();
         inputs.sort_by_key(|input| input.rows.window);
@@ -217,6 +231,23 @@ impl Merge {
             written.push(meta);
             edges?;
         }
+        Ok(())
+    }
+}
+
+impl Merge {
+    /// One block for several that have no rows, only calls by minute.
+    fn write_calls(&self, snapshot: &Snapshot, blocks: &[&Arc<Block>], written: &mut Vec<BlockMeta>) -> Result<()> {
+        let Some(newest) = blocks.iter().max_by_key(|block| block.meta.time_max) else { return Ok(()) };
+        let mut meta = newest.meta.without_rows(self.ids.next(self.catalog.as_ref(), self.epoch)?, KEPT, self.clock.now());
+        for block in blocks {
+            meta.time_min = meta.time_min.min(block.meta.time_min);
+            meta.seq_min = meta.seq_min.min(block.meta.seq_min);
+            meta.seq_max = meta.seq_max.max(block.meta.seq_max);
+        }
+        let file = derived::make::merge(&self.objects, &meta, blocks, TimeRange::ALL, snapshot, &|| self.going())?;
+        meta.files.push(file);
+        written.push(meta);
         Ok(())
     }
 }

@@ -36,8 +36,8 @@ impl Believed {
     }
 }
 
-/// The level of a block that retention has reduced to what is kept longer, and of one without rows that holds the calls of rows that went. It is
-/// never merged.
+/// The level of a block that retention has reduced to what is kept longer, and of one without rows that holds the calls of rows that went. Only
+/// the latter are merged, with each other.
 pub(crate) const KEPT: u8 = 3;
 
 /// How long rows stay, by tenant and dataset.
@@ -72,19 +72,27 @@ impl Ages {
     pub(crate) fn end(&self, meta: &BlockMeta) -> i64 {
         let age = self.keeps(meta.tenant, meta.signal).unwrap_or_else(|| self.of(meta.tenant, meta.signal.name()));
         // Without rows: what stayed of a block of spans.
-        newest(meta).saturating_add(if meta.rows == 0 { age.max(self.edges_nano) } else { age })
+        newest(meta).saturating_add(if meta.rows == 0 { age.max(self.of_calls(meta.tenant)) } else { age })
+    }
+
+    /// The age of calls by minute: that of a rule for the tenant or for the dataset `edges`, else their own.
+    fn of_calls(&self, tenant: TenantId) -> i64 {
+        let age = self.of(tenant, EDGES);
+        let has_rule =
+            self.rules.iter().any(|rule| rule.0.is_none_or(|wanted| wanted == tenant) && rule.1.as_deref().is_none_or(|wanted| wanted == EDGES));
+        if has_rule { age } else { self.edges_nano }
     }
 
     /// The age until which calls by minute stay, where that is longer than their spans.
     pub(crate) fn edges(&self, tenant: TenantId, signal: Signal) -> Option<i64> {
         let age = self.keeps(tenant, signal).unwrap_or_else(|| self.of(tenant, signal.name()));
-        (signal == Signal::Spans && self.edges_nano > age).then_some(self.edges_nano)
+        Some(self.of_calls(tenant)).filter(|calls| signal == Signal::Spans && *calls > age)
     }
 
     /// Calls by minute of this block stay when its rows go now.
     fn calls_stay(&self, meta: &BlockMeta, now: Option<UnixNanos>) -> bool {
-        let end = newest(meta).saturating_add(self.edges_nano);
-        meta.rows > 0 && is_counted(meta) && self.edges_nano > 0 && now.is_none_or(|now| end >= now.0)
+        let age = self.of_calls(meta.tenant);
+        meta.rows > 0 && is_counted(meta) && age > 0 && now.is_none_or(|now| newest(meta).saturating_add(age) >= now.0)
     }
 
     /// The instant from which only a part of a block stays: whole days at once, so that a trace is judged by all of its spans.
@@ -117,7 +125,12 @@ pub(crate) struct Due {
     pub(crate) calls_stay: HashSet<BlockId>,
 }
 
-fn calls_bytes(meta: &BlockMeta) -> u64 {
+/// The dataset of calls by minute, in rules.
+const EDGES: &str = "edges";
+/// Calls without their spans take at most this part of the disk budget: one in so many.
+const CALLS_SHARE: u64 = 10;
+
+pub(crate) fn calls_bytes(meta: &BlockMeta) -> u64 {
     meta.files.iter().filter(|file| file.kind == FileKind::Edg).map(|file| file.bytes).sum()
 }
 
@@ -129,17 +142,28 @@ pub(crate) fn due(blocks: &[&BlockMeta], now: Option<UnixNanos>, ages: &Ages, bl
     let past = |instant: i64| now.is_some_and(|now| instant < now.0);
     let (old, rest): (Vec<&&BlockMeta>, Vec<&&BlockMeta>) = by_age.into_iter().partition(|meta| past(ages.end(meta)));
     let mut due = Due { old: old.iter().map(|meta| meta.id).collect(), ..Due::default() };
+    let (rows, calls): (Vec<&&BlockMeta>, Vec<&&BlockMeta>) = rest.into_iter().partition(|meta| meta.rows > 0);
+    // Where operations are named after what they are called with, calls are not small: they never push out rows.
+    let left_max = blocks_bytes_max / CALLS_SHARE;
+    let mut left: u64 = calls.iter().map(|meta| meta.bytes()).sum();
+    let mut kept = calls.into_iter().peekable();
+    while let Some(meta) = kept.next_if(|_| left > left_max) {
+        left -= meta.bytes();
+        bytes -= meta.bytes();
+        due.over_budget.push(meta.id);
+    }
     let mut take = |meta: &BlockMeta, bytes: &mut u64| {
-        let stays = ages.calls_stay(meta, now);
-        *bytes -= meta.bytes() - if stays { calls_bytes(meta) } else { 0 };
+        let stays = ages.calls_stay(meta, now) && left + calls_bytes(meta) <= left_max;
+        *bytes -= meta.bytes();
         if stays {
+            left += calls_bytes(meta);
+            *bytes += calls_bytes(meta);
             due.calls_stay.insert(meta.id);
         }
     };
-    old.iter().for_each(|meta| take(meta, &mut bytes));
-    // Rows first: what stayed of others is small.
-    let (rows, calls): (Vec<&&BlockMeta>, Vec<&&BlockMeta>) = rest.into_iter().partition(|meta| meta.rows > 0);
-    for meta in rows.into_iter().chain(calls) {
+    // The newest of them first: their calls are worth most.
+    old.iter().rev().for_each(|meta| take(meta, &mut bytes));
+    for meta in rows.into_iter().chain(kept) {
         if bytes > blocks_bytes_max {
             take(meta, &mut bytes);
             due.over_budget.push(meta.id);
@@ -189,7 +213,18 @@ pub(crate) fn merge(blocks: &[&BlockMeta], now: UnixNanos, delay_nano: i64, inpu
             }
         }
     }
-    None
+    calls(blocks, input_bytes_max)
+}
+
+/// So many small blocks of calls without rows of one day become one: each costs every question about calls a look.
+const CALLS_BLOCKS_MAX: usize = 8;
+
+fn calls(blocks: &[&BlockMeta], input_bytes_max: u64) -> Option<MergePlan> {
+    let is_small = |meta: &&&BlockMeta| meta.rows == 0 && is_counted(meta) && meta.bytes() <= input_bytes_max / 16;
+    let mut small: Vec<&&BlockMeta> = blocks.iter().filter(is_small).collect();
+    small.sort_by_key(|meta| (day_of(meta), meta.id));
+    let of_day = small.chunk_by(|a, b| day_of(a) == day_of(b)).find(|of_day| of_day.len() >= CALLS_BLOCKS_MAX)?;
+    Some(MergePlan { signal: Signal::Spans, inputs: up_to(of_day, input_bytes_max), level: KEPT })
 }
 
 /// An index is merged in memory, so it counts for more than its bytes: of usual logs it is a quarter of them and changes nothing.
@@ -282,10 +317,40 @@ mod tests {
         check(11, 40, 100, &[1, 2], &[1]);
         check(11, 0, 100, &[1, 2, 3], &[]);
         check(41, 40, 100, &[1, 2, 3], &[]);
-        // 36 bytes: without rows the first spans are 2 of 12, and the last are the next.
-        check(5, 40, 30, &[1], &[1]);
-        check(5, 40, 6, &[1, 2, 4], &[1, 4]);
-        check(5, 40, 1, &[1, 2, 4, 3], &[1, 4]);
+        // 36 bytes: without its rows a block of spans is 2 of 12. What is left without rows is a tenth of the budget at most.
+        check(5, 40, 30, &[1], &[]);
+        check(5, 40, 20, &[1, 2], &[]);
+        check(5, 40, 19, &[3, 1, 2], &[]);
+        let large: Vec<BlockMeta> = (1..=10).map(|id| spans(id, id as i64 * WINDOW_NANO, 2)).collect();
+        let due = due(&large.iter().collect::<Vec<_>>(), None, &Ages { edges_nano: 1, ..Ages::default() }, 60);
+        assert_eq!(due.over_budget, (1..=6).map(BlockId).collect::<Vec<_>>(), "120 bytes; of the first three 6 stay");
+        assert_eq!(due.calls_stay, (1..=3).map(BlockId).collect());
+    }
+
+    /// Blocks without rows are merged by day, once there are several small ones.
+    #[test]
+    fn merges_of_calls() {
+        let bare = |id: u64, day: i64, bytes| {
+            let file = BlockFile { kind: FileKind::Edg, bytes, crc32c: 0 };
+            BlockMeta {
+                signal: Signal::Spans,
+                rows: 0,
+                windows: Vec::new(),
+                level: KEPT,
+                time_max: day * NANOS_PER_DAY + id as i64 + 1,
+                files: vec![file],
+                ..block(id, 0, 0)
+            }
+        };
+        let plan = |blocks: &[BlockMeta]| {
+            merge(&blocks.iter().collect::<Vec<_>>(), UnixNanos(NANOS_PER_DAY), 0, 1600).map(|plan| (plan.inputs.len(), plan.level))
+        };
+        let of_days =
+            |days: i64, large: bool| -> Vec<BlockMeta> { (0..14).map(|id| bare(id, id as i64 % days, if large { 101 } else { 100 })).collect() };
+        assert_eq!(plan(&of_days(1, false)), Some((14, KEPT)));
+        assert_eq!(plan(&of_days(2, false)), None);
+        assert_eq!(plan(&of_days(1, true)), None);
+        assert_eq!(plan(&of_days(1, false)[..8]), Some((8, KEPT)));
     }
 
     /// An index counts for more than its bytes: blocks that are little else are merged a few at a time.

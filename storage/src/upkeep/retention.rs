@@ -5,7 +5,7 @@
 //! store waits an hour, in which somebody can notice: a setting may have been mistyped, or the right one lost.
 
 use super::ids::BlockIds;
-use super::plan::{Ages, Believed, Due, KEPT, due, is_much};
+use super::plan::{Ages, Believed, Due, KEPT, calls_bytes, due, is_much};
 use crate::block::derived::make;
 use crate::block::{Block, BlockId, BlockMeta, FileKind};
 use crate::catalog::{Catalog, Commit};
@@ -89,7 +89,12 @@ pub(crate) struct Retention {
     pub(crate) believed: Believed,
     pub(crate) policy: Policy,
     held: Mutex<Option<Held>>,
+    /// `hopline retention --run` beside the task.
+    expiring: Mutex<()>,
 }
+
+/// Blocks of one commit, so that room is made while there is more to do.
+const REMOVED_AT_ONCE: usize = 32;
 
 const HOLD_NANO: u64 = NANOS_PER_HOUR as u64;
 
@@ -158,7 +163,7 @@ impl Retention {
         believed: Believed,
         policy: Policy,
     ) -> Self {
-        Self { clock, versions, catalog, objects, ids, health, tenants, epoch, believed, policy, held: Mutex::default() }
+        Self { clock, versions, catalog, objects, ids, health, tenants, epoch, believed, policy, held: Mutex::default(), expiring: Mutex::default() }
     }
 
     fn now(&self) -> Option<UnixNanos> {
@@ -171,6 +176,7 @@ impl Retention {
 
     /// Removes what is due. `volume_bytes`: size of the volume the blocks lie on. `at_once`: much at once does not wait.
     pub(crate) fn expire(&self, volume_bytes: u64, at_once: bool) -> Result<()> {
+        let _alone = self.expiring.lock();
         let tenants = self.versions.blocks();
         let metas: Vec<&BlockMeta> = tenants.iter().flat_map(|(_, blocks)| blocks.iter().map(|block| &block.meta)).collect();
         let Due { old, over_budget, calls_stay, .. } = due(&metas, self.now(), &self.ages(), self.policy.blocks_bytes_max(volume_bytes));
@@ -180,8 +186,11 @@ impl Retention {
         }
         for (tenant, blocks) in &tenants {
             let of_tenant: Vec<&Arc<Block>> = blocks.iter().filter(|block| expired.contains(&block.meta.id)).collect();
-            if !of_tenant.is_empty() {
-                self.remove(*tenant, &of_tenant, &calls_stay)?;
+            for some in of_tenant.chunks(REMOVED_AT_ONCE) {
+                if self.health.is_stopping() {
+                    return Ok(());
+                }
+                self.remove(*tenant, some, &calls_stay)?;
             }
         }
         Ok(())
@@ -224,7 +233,9 @@ impl Retention {
             for file in add.iter().flat_map(|meta| meta.files.iter().map(|file| names::block_file(meta.tenant, meta.signal, meta.id, file.kind))) {
                 let _ = self.objects.delete(&file);
             }
-            return Err(error);
+            // One was merged or written anew meanwhile: the next look finds what took its place.
+            let known: HashSet<BlockId> = self.versions.snapshot(tenant).blocks.iter().map(|block| block.meta.id).collect();
+            return if remove.iter().all(|id| known.contains(id)) { Err(error) } else { Ok(()) };
         }
         failpoint::hit("retention.committed");
         self.versions.replace(tenant, add, &remove);
@@ -290,6 +301,7 @@ impl Retention {
             }
             if over_budget || due.old.contains(&meta.id) {
                 found.going.add(meta);
+                found.going.bytes -= if due.calls_stay.contains(&meta.id) { calls_bytes(meta) } else { 0 };
             } else if due.reduce.contains(&meta.id) {
                 found.reducing.add(meta);
             } else {

@@ -60,7 +60,7 @@ pub(crate) fn verify(versions: &Versions) -> Verified {
 pub(crate) fn holds(meta: &BlockMeta) -> String {
     use hopline_model::UnixNanos;
     if meta.rows == 0 {
-        return format!("calls of deleted spans from {} to {}", UnixNanos(meta.time_min), UnixNanos(meta.time_max));
+        return format!("calls of spans that have gone, from {} to {}", UnixNanos(meta.time_min), UnixNanos(meta.time_max));
     }
     format!("{} rows of {} from {} to {}", meta.rows, meta.signal, UnixNanos(meta.time_min), UnixNanos(meta.time_max))
 }

@@ -1,6 +1,6 @@
 //! How much of an operation's work gets to each callee, while it gets there as it usually does.
 
-use super::calm::{GROUP_COUNT_MIN, GROUPS_MIN, middle};
+use super::calm::{GROUP_COUNT_MIN, GROUPS_MIN, lasts, middle};
 use crate::edges::{Edge, Node};
 use hopline_model::UnixNanos;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,9 +22,9 @@ struct Work {
 }
 
 /// Work of some minutes, and how much of it did not get to the callee.
-#[derive(Default, Clone, Copy)]
+#[derive(Default)]
 struct Group {
-    minutes: u64,
+    minutes: Vec<UnixNanos>,
     count: u64,
     reached: u64,
 }
@@ -63,17 +63,18 @@ fn share(counts: &BTreeMap<UnixNanos, u64>, reached: &BTreeMap<UnixNanos, u64>) 
             groups.push(Group::default());
         }
         let Some(group) = groups.last_mut() else { continue };
-        group.minutes += 1;
+        group.minutes.push(*minute);
         group.count += counts.get(minute).unwrap_or(&0);
         group.reached += reached.get(minute).unwrap_or(&0);
     }
     if groups.len() >= GROUPS_MIN {
         let missed_per_million = |group: &Group| group.missed() * 1_000_000 / group.count.max(1);
-        let usual = middle(groups.iter().map(|group| (missed_per_million(group), group.minutes))).unwrap_or(0);
+        let usual = middle(groups.iter().map(|group| (missed_per_million(group), lasts(&group.minutes)))).unwrap_or(0);
         groups.retain(|group| !misses_more(group, usual as f64 / 1e6));
     }
-    let (count, missed) = groups.iter().fold((0, 0), |(count, missed), group| (count + group.count, missed + group.missed()));
-    if count == 0 { 0.0 } else { 1.0 - missed as f64 / count as f64 }
+    // What a call is counted for may lie in the group before: over all of them that evens out.
+    let (count, reached) = groups.iter().fold((0, 0), |(count, reached), group| (count + group.count, reached + group.reached));
+    if count == 0 { 0.0 } else { (reached as f64 / count as f64).min(1.0) }
 }
 
 /// By more than chance has it: three deviations of a rare event's count, and two for those that are rarer still.

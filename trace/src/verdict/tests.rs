@@ -258,6 +258,28 @@ fn a_fault_does_not_become_usual() {
     assert_eq!((judged.verdict, judged.missing_hops.len()), (Finding::Ordinary, 0));
 }
 
+/// A call that is made only while something is wrong is the culprit, however many of them there were.
+#[test]
+fn a_call_of_bad_times_does_not_become_usual() {
+    let fallen_back = |at: f64| {
+        vec![
+            sample(1, 0, "gateway", "POST /buy", "server", at, 2_100.0),
+            sample(2, 1, "gateway", "POST", "client", at + 50.0, 2_000.0),
+            sample(3, 2, "legacy", "POST /pay", "server", at + 50.0, 2_000.0),
+        ]
+    };
+    let mut edges = Edges::new();
+    for (number, purchase) in ordinary(3_600).iter().enumerate() {
+        let trace = if (2_000..3_400).contains(&number) { trace(&fallen_back(purchase.at)) } else { trace(&purchase.samples()) };
+        edges.add(&trace, &analyse(&trace));
+    }
+    let (rows, trace) = (edges.into_rows(), trace(&fallen_back(LATER)));
+    let analysis = analyse(&trace);
+    let judged = verdict(&trace, &analysis, &Usual::for_trace(&rows, &trace, &analysis));
+    assert_eq!(judged.verdict, Finding::Slow, "{judged:#?}");
+    assert_eq!((judged.excess[0].callee.as_str(), judged.excess[0].usual_calls), ("legacy", 0.0), "{judged:#?}");
+}
+
 /// A call that fails inside a request that comes out well is told when it usually does not fail, and not when it was tried again.
 #[test]
 fn failed_inside() {

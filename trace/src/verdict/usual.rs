@@ -1,6 +1,6 @@
 //! What is usual, learned from the rollups of [`crate::edges`].
 
-use super::calm::calm;
+use super::calm::{bad_minutes, calm};
 use super::reaches::Reaches;
 use crate::analyse::Analysis;
 use crate::edges::{Edge, EdgeKey, Node};
@@ -67,8 +67,8 @@ impl Usual {
     /// `rows`: of many traces, without the one that is judged.
     ///
     /// Learns from what was before: before the trace, and before the first version change among the services it touches, as far as that
-    /// leaves [`super::COUNT_MIN`] requests like it to compare with. Otherwise a fault that is in every row would be usual. Of that, of
-    /// each call only from its calm times ([`calm`]): a fault of an hour must not be usual to the next request.
+    /// leaves [`super::COUNT_MIN`] requests like it to compare with. Otherwise a fault that is in every row would be usual. Of that, only from
+    /// calm times, the request's and each call's own ([`calm`]): a fault of an hour must not be usual to the next request.
     pub fn for_trace(rows: &[Edge], trace: &Trace, analysis: &Analysis) -> Self {
         let mut usual = Self::default();
         rows.iter().for_each(|row| usual.add_versions(row));
@@ -91,7 +91,10 @@ impl Usual {
         let like = |cut: UnixNanos| rows.iter().filter(move |row| before(row, cut) && is_like(&row.key));
         let enough = |cut: &UnixNanos| like(*cut).map(|row| row.counts.count).sum::<u64>() >= super::COUNT_MIN;
         match cuts.into_iter().find(enough) {
-            Some(cut) => usual.learn_baseline(rows.iter().filter(|row| before(row, cut))),
+            Some(cut) => {
+                let bad = bad_minutes(like(cut).collect());
+                usual.learn_baseline(rows.iter().filter(|row| before(row, cut) && !bad.contains(&row.key.minute)));
+            }
             None => usual.learn_baseline(rows.iter()),
         }
         usual
@@ -155,4 +158,4 @@ impl Usual {
     }
 }
 
-const MINUTE: i64 = hopline_model::time::NANOS_PER_MINUTE;
+pub(super) const MINUTE: i64 = hopline_model::time::NANOS_PER_MINUTE;

@@ -165,8 +165,13 @@ pub(crate) fn merge(
 fn run_of(block: &Arc<Block>, minutes: TimeRange, snapshot: &Snapshot) -> Result<Run> {
     match whole(block) {
         Some(pages) => Run::new(pages, minutes),
+        None if block.meta.rows == 0 => {
+            Err(Error::corrupt(format!("block {}", block.meta.id.0), "the calls of spans that have gone, of which no rows are left".to_owned()))
+        }
         None => {
-            let rows = again(block, snapshot)?.0.into_rows();
+            let (rows, stats) = again(block, snapshot)?;
+            stats.whole()?;
+            let rows = rows.into_rows();
             Ok(Run { pages: None, range: 0..0, minutes, rows: rows.into_iter().filter(|row| holds(minutes, row)).collect() })
         }
     }
@@ -175,6 +180,11 @@ fn run_of(block: &Arc<Block>, minutes: TimeRange, snapshot: &Snapshot) -> Result
 /// A block's edges, when every page of them can be read.
 fn whole(block: &Arc<Block>) -> Option<Arc<Pages<Edge>>> {
     block.edges().filter(|pages| pages.is_sound(0..pages.len()))
+}
+
+/// Whether a block's calls by minute can all be read.
+pub(crate) fn is_sound(block: &Arc<Block>) -> bool {
+    whole(block).is_some()
 }
 
 fn holds(minutes: TimeRange, row: &Edge) -> bool {
