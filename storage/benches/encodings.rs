@@ -74,7 +74,7 @@ fn instead(columns: &[(ColumnPath, Option<Encoding>, bool)], of: Encoding, with:
 
 type Way = (&'static str, fn(&[(ColumnPath, Option<Encoding>, bool)]) -> WriterPropertiesBuilder);
 
-const WAYS: [Way; 12] = [
+const WAYS: [Way; 13] = [
     ("as blocks are written: zstd 1, pages of 2,048 rows", usual),
     ("zstd 3", |columns| usual(columns).set_compression(zstd(3))),
     ("zstd 6", |columns| usual(columns).set_compression(zstd(6))),
@@ -87,6 +87,7 @@ const WAYS: [Way; 12] = [
     ("dictionaries wherever there is no other encoding", |columns| {
         usual(&columns.iter().map(|(path, encoding, _)| (path.clone(), *encoding, encoding.is_none())).collect::<Vec<_>>())
     }),
+    ("pages of 4,096 rows", |columns| usual(columns).set_data_page_row_count_limit(4096).set_write_batch_size(4096)),
     ("pages of 8,192 rows", |columns| usual(columns).set_data_page_row_count_limit(8192).set_write_batch_size(8192)),
     ("groups of 128 Ki rows", |columns| usual(columns).set_max_row_group_row_count(Some(128 << 10))),
 ];
