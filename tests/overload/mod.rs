@@ -75,11 +75,16 @@ fn keep_to(pid: u32, processors: std::ops::Range<usize>) {
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
 }
 
-/// Processor seconds a process has taken.
-fn cpu_seconds(pid: u32) -> f64 {
+/// Processor seconds a process has taken: itself, and the kernel for it.
+fn cpu_seconds(pid: u32) -> [f64; 2] {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server lives");
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    fields.map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / 100.0
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).collect();
+    [0, 1].map(|at| fields[at].parse::<f64>().expect("a number") / 100.0)
+}
+
+fn since(pid: u32, before: [f64; 2]) -> String {
+    let now = cpu_seconds(pid);
+    format!("{:.1} s of its own and {:.1} of the kernel's", now[0] - before[0], now[1] - before[1])
 }
 
 /// Distinct requests of 500 spans, about 250 KB each.
@@ -219,7 +224,7 @@ fn ten_times_the_load_in_one_gibibyte() {
     for round in 0..rounds {
         let cpu = cpu_seconds(server.pid());
         let peak = runtime.block_on(send(&client, &url, None, &bodies, PEAK_SENDERS, Duration::ZERO, seconds));
-        let peak_cpu = cpu_seconds(server.pid()) - cpu;
+        let peak_cpu = since(server.pid(), cpu);
         assert_eq!((count(&peak.not_retryable), count(&peak.broken)), (0, 0), "at its peak too, every refusal is retryable");
         // At most ten times the rate.
         let rate = count(&peak.acknowledged) as f64 / seconds.as_secs_f64();
@@ -227,11 +232,11 @@ fn ten_times_the_load_in_one_gibibyte() {
         let every = Duration::from_secs_f64(senders as f64 / (10.0 * rate));
         let cpu = cpu_seconds(server.pid());
         let over = runtime.block_on(send(&client, &url, None, &bodies, senders, every, seconds));
-        let over_cpu = cpu_seconds(server.pid()) - cpu;
+        let over_cpu = since(server.pid(), cpu);
         let offered = count(&over.acknowledged) + count(&over.refused) + count(&over.not_retryable) + count(&over.broken);
         let ratio = count(&over.acknowledged) as f64 / count(&peak.acknowledged) as f64;
         println!(
-            "round {round}: peak {:.0} spans/s (p99 {:?}) in {peak_cpu:.1} s of the server's CPU; offered {:.1} times that: goodput {ratio:.2} of the peak in {over_cpu:.1} s, {} refused, acknowledged within p50 {:?}, p99 {:?}, p99.9 {:?}; peak memory {} MiB",
+            "round {round}: peak {:.0} spans/s (p99 {:?}) in CPU, {peak_cpu}; offered {:.1} times that: goodput {ratio:.2} of the peak in {over_cpu}, {} refused, acknowledged within p50 {:?}, p99 {:?}, p99.9 {:?}; peak memory {} MiB",
             rate * 500.0,
             percentile(&peak, 0.99),
             offered as f64 / count(&peak.acknowledged) as f64,
