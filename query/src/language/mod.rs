@@ -50,6 +50,7 @@ pub use compile::{Compiled, compile};
 pub use error::{Place, SyntaxError};
 pub use parse::parse;
 pub use trace::{TraceCondition, TraceFacts};
+pub(crate) use values::narrowed;
 
 /// What a query is asked of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -81,10 +81,15 @@ fn any(field: &Field, name: &Name, test: &Test) -> Result<Predicate> {
         Test::Is(value) => value.plain(),
         _ => None,
     };
-    Ok(match body_words(path, constant) {
+    Ok(narrowed(path, constant, predicate))
+}
+
+/// A condition on a field of a body, with the words that a body must have for it to hold. `constant`: what the field is then.
+pub(crate) fn narrowed(path: &str, constant: Option<&str>, predicate: Predicate) -> Predicate {
+    match body_words(path, constant) {
         Some(words) => Predicate::And(vec![words, predicate]),
         None => predicate,
-    })
+    }
 }
 
 /// What the words of a body must be for a field of it to hold, so that the text index leaves out the others. Only letters that JSON may have

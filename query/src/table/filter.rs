@@ -6,7 +6,8 @@
 
 use super::columns::table_schema;
 use super::functions::number::{NumberKind, constant_key, may_be_number};
-use super::functions::{attribute, match_text};
+use super::functions::{attribute, match_text, member};
+use crate::language::narrowed;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
@@ -182,6 +183,12 @@ impl Translator {
                 let (left, right) = (self.holds(left, wanted), self.holds(right, wanted));
                 if (*op == Operator::And) == wanted { both(left, right) } else { either(left?, right?) }
             }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if wanted && (body_path(left).is_some() || body_path(right).is_some()) => {
+                let (path, value) = body_path(left).map(|path| (path, right)).or_else(|| Some((body_path(right)?, left)))?;
+                self.body_field(path, std::slice::from_ref(value.as_ref()))
+            }
+            Expr::InList(InList { expr, list, negated: false }) if wanted && body_path(expr).is_some() => self.body_field(body_path(expr)?, list),
+            Expr::IsNotNull(inner) if wanted && body_path(inner).is_some() => self.body_field(body_path(inner)?, &[]),
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 if let (Some(subject), Expr::Literal(value, _)) = (self.subject(left), right.as_ref()) {
                     self.compare(&subject, *op, value, wanted)
@@ -244,6 +251,25 @@ impl Translator {
             }
             _ => None,
         }
+    }
+
+    /// A field inside a body that is one of these texts; none: that it is there. The scan looks at every value of the field, SQL at the first.
+    fn body_field(&self, path: &str, values: &[Expr]) -> Option<Found> {
+        if self.signal != Signal::Logs {
+            return None;
+        }
+        let field = || Field::Body(path.to_owned());
+        if values.is_empty() {
+            return at_least(narrowed(path, None, Predicate::Compare { field: field(), test: Test::Exists }));
+        }
+        let one = |value: &Expr| {
+            let Expr::Literal(value, _) = value else { return None };
+            let text = text_of(value)?;
+            let equals = Predicate::Compare { field: field(), test: Test::Equals(text.clone()) };
+            Some(narrowed(path, Some(&text), equals))
+        };
+        let mut any = values.iter().map(one).collect::<Option<Vec<_>>>()?;
+        at_least(if any.len() == 1 { any.remove(0) } else { Predicate::Or(any) })
     }
 
     fn compare(&self, subject: &Subject, op: Operator, value: &ScalarValue, wanted: bool) -> Option<Found> {
@@ -331,6 +357,18 @@ impl Translator {
         let queries = match_text::queries(&text_of(words)?)?;
         let found = Predicate::And(queries.into_iter().map(Predicate::Text).collect());
         exactly(if wanted { found } else { Predicate::And(vec![subject.exists(), not(found)]) })
+    }
+}
+
+/// The path of `body_field(body, 'path')`.
+fn body_path(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Alias(alias) => body_path(&alias.expr),
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == member::BODY_FIELD => {
+            let Expr::Column(of) = args.first()? else { return None };
+            constant_key(args).filter(|_| of.name == column::BODY)
+        }
+        _ => None,
     }
 }
 

@@ -11,6 +11,8 @@ use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArg
 use hopline_model::{attributes, body};
 use std::sync::Arc;
 
+pub(crate) const BODY_FIELD: &str = "body_field";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     JsonMember,
@@ -31,7 +33,7 @@ impl ScalarUDFImpl for Member {
     fn name(&self) -> &str {
         match self.kind {
             Kind::JsonMember => "json_member",
-            Kind::BodyField => "body_field",
+            Kind::BodyField => BODY_FIELD,
         }
     }
 

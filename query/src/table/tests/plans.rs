@@ -24,6 +24,8 @@ async fn handed_down() {
         ("select name from spans limit 3", &["limit=3"], &[]),
         ("select name from spans where status_code = 'error' limit 3", &["limit=3"], &["FilterExec"]),
         ("select body from logs where match(body, 'card declined')", &["Text(TextQuery"], &["FilterExec"]),
+        ("select time from logs where body_field(body, 'user.id') = '42'", &["Body(\"user.id\")", "Text(TextQuery", "FilterExec"], &[]),
+        ("select time from logs where body_field(body, 'user.id') <> '42'", &["FilterExec"], &["Body("]),
         ("select count(*) from logs where trace_id = '01010101010101010101010101010101'", &["Column(\"trace_id\")", "columns=[]"], &["FilterExec"]),
         ("select name from spans where name like 'GET%' or name in ('tick', 'tock')", &["Like(\"GET*\")"], &["FilterExec"]),
     ];

@@ -81,7 +81,17 @@ fn span() -> impl Strategy<Value = Span> {
 }
 
 fn log() -> impl Strategy<Value = Log> {
-    let body = proptest::option::of(select(vec!["card declined", "Declined card", "500", "", "x"]));
+    let body = proptest::option::of(select(vec![
+        "card declined",
+        "Declined card",
+        "500",
+        "",
+        "x",
+        "code=500 user=web",
+        "{\"code\":500,\"user\":[\"web\",\"x\"]}",
+        "done {\"user\":\"a*b\",\"code\":\"500.0\"}",
+        "{\"user\":\"\\u0077eb\"}",
+    ]));
     (0i64..20, select(vec![0, 9, 17]), body, json(), proptest::option::of(1u8..4)).prop_map(|(second, severity, body, attributes, trace)| Log {
         time: UnixNanos(T0 + second * 1_000_000_000),
         observed_time: (second > 10).then_some(UnixNanos(T0 + second * 1_000_000_000 + 5)),
@@ -102,7 +112,15 @@ fn condition(signal: Signal) -> impl Strategy<Value = String> {
         Signal::Spans => {
             vec!["name", "status_code", "service_version", "attributes['code']", "attributes['http.route']", "resource['code']", "parent_span_id"]
         }
-        _ => vec!["body", "service_name", "attributes['code']", "attributes['user']", "severity_text"],
+        _ => vec![
+            "body",
+            "service_name",
+            "attributes['code']",
+            "attributes['user']",
+            "severity_text",
+            "body_field(body, 'user')",
+            "body_field(body, 'code')",
+        ],
     };
     let numbers: Vec<&str> = match signal {
         Signal::Spans => vec!["duration_nano", "attributes['code']::bigint", "attributes['code']::double", "resource['user']::bigint"],
