@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `allocator` | how soon memory goes back to the system |
 //! | `cli` | arguments of every command |
 //! | `config` | settings: defaults < file < environment < flags |
 //! | `start` | storage → query → collector, and back |
@@ -17,6 +18,7 @@
 //!
 //! Environment, arguments, signals and the configuration file are read here alone.
 
+mod allocator;
 mod assets;
 mod cli;
 mod client;
@@ -40,6 +42,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // clap ends with 2 on a usage error, 0 on --help and --version.
     let cli = cli::Cli::parse();
+    if matches!(cli.command, cli::Command::Serve(_)) {
+        allocator::give_back_soon();
+    }
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) if print::is_broken_pipe(&error) => ExitCode::SUCCESS,
