@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Every fault, how long it acts in the short form (enough for ten affected requests at two a second), and whether a verdict names it.
 const FAULTS: [(&str, u32, fn(&Value) -> bool); 10] = [
-    // Requests wait for each other's turn at the database too, and inventory owes that itself: so it may be the second that is named.
-    ("slow-database", 40, |why| why["headline"].as_str().is_some_and(|text| text.contains("inventory→sqlite/inventory"))),
+    ("slow-database", 40, |why| most(why) == ("inventory", "sqlite/inventory")),
     // The lock is inventory's own: nobody else's span shows the wait.
     ("lock", 60, |why| most(why).1 == "inventory"),
     ("retry-storm", 40, |why| why["first_cause"]["service_name"] == "payment"),

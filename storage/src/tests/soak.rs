@@ -62,14 +62,12 @@ async fn readers_through_seals() {
 }
 
 /// Live rows and the WAL stay within their limits however long rows come in; in the long form the process does too: the most it takes in
-/// the last quarter, merges under way, is what it took in the second. Merges are small, so that they are soon as large as they get: what one
-/// takes depends on how much waited for it.
+/// the last quarter, merges under way, is what it took in the second.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_stays_flat() {
     let rounds = if torture() { 32_000 } else { 60 };
     let dir = tempfile::tempdir().unwrap();
-    let storage =
-        open_os(Config { live_bytes_max: 1 << 20, seal_table_bytes_max: 1 << 20, merge_input_bytes_max: 4 << 20, ..config(dir.path()) }).unwrap();
+    let storage = open_os(Config { live_bytes_max: 1 << 20, seal_table_bytes_max: 1 << 20, ..config(dir.path()) }).unwrap();
     let mut most = [0; 4];
     for i in 0..rounds {
         storage.append(request(vec![logs(i * 500, 500)], None)).await.unwrap();
