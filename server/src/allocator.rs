@@ -16,6 +16,6 @@ pub(crate) fn give_back_soon() {
     }
     let mut arguments = std::env::args_os();
     let (Ok(binary), Some(name)) = (std::env::current_exe(), arguments.next()) else { return };
-    let error = Command::new(binary).arg0(name).args(arguments).env(PURGE_DELAY_MS.0, PURGE_DELAY_MS.1).exec();
-    tracing::debug!("freed memory stays for a second: {error}");
+    // It comes back only when it failed, and then only memory is lost.
+    let _ = Command::new(binary).arg0(name).args(arguments).env(PURGE_DELAY_MS.0, PURGE_DELAY_MS.1).exec();
 }

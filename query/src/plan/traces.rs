@@ -303,6 +303,9 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hopline_model::span::Span;
+    use hopline_model::{Seq, SpanId, TenantId};
+    use hopline_storage::Chunk;
 
     /// A page at a time, and ever more where a condition lets few through, but no more spans at once than are worth their memory.
     #[test]
@@ -339,6 +342,40 @@ mod tests {
         // The next may be larger than those before.
         let mut steps = Steps { last: 4096, traces: 100_000, spans: 100_000 };
         assert_eq!(steps.next(21, true, [1, 1, 1].into_iter().chain(std::iter::repeat(3_000))), 24);
+    }
+
+    /// Page by page through traces of which the newest do not meet the condition and the older ones all do: each once, newest first.
+    #[test]
+    fn pages_behind_many_that_do_not_match() {
+        let span = |number: u64| Span {
+            seq: Seq(number),
+            trace_id: TraceId(u128::from(number + 1).to_be_bytes()),
+            span_id: SpanId((number + 1).to_be_bytes()),
+            start_time: UnixNanos(1_000_000 * number as i64),
+            duration_nano: if number < 900 { 3_000_000_000 } else { 5 },
+            ..Span::default()
+        };
+        let spans: Vec<Span> = (0..1_800).map(span).collect();
+        let chunk =
+            Chunk { rows: Span::to_batch(&spans).rows, time_min: spans[0].start_time, time_max: spans[1_799].start_time, received: UnixNanos(0) };
+        let mut snapshot =
+            Snapshot { tenant: TenantId(0), chunks: Default::default(), blocks: Arc::default(), complete: true, live_edges: Default::default() };
+        snapshot.chunks[usize::from(Signal::Spans.code()) - 1] = Arc::new(vec![chunk]);
+        let (mut cursor, mut seen, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let compiled = crate::language::compile("trace.duration:>2s", crate::language::Target::Traces).unwrap();
+            let asked =
+                Search { compiled, range: TimeRange::ALL, limit: 20, cursor: cursor.take(), traces_max: 10_000, memory: Memory::new(1 << 30) };
+            let found = search(&snapshot, &asked, &Cancel::default()).unwrap();
+            seen.extend(found.traces.iter().map(|(summary, _)| summary.start.0 / 1_000_000));
+            pages += 1;
+            cursor = found.cursor;
+            if cursor.is_none() || pages > 100 {
+                break;
+            }
+        }
+        assert_eq!(seen, (0..900).rev().collect::<Vec<i64>>());
+        assert!((45..=46).contains(&pages), "{pages}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which rows of a block can match, as far as meta, page statistics and side files know. Never too few.
 
 use super::parquet::RowFile;
+use super::tix::hash;
 use super::tok::{key_hash, pair_hash, word_hash};
 use super::{Block, BlockMeta, FileKind};
 use crate::scan::filter::Filter;
@@ -103,15 +104,12 @@ impl<'a> Bound<'a> {
         }
         let tix = self.block.tix()?;
         let before = tix.bytes_read();
+        let mut wanted: Vec<u64> = ids.iter().map(|id| hash(id)).collect();
+        wanted.sort_unstable();
         let mut ranges = Vec::new();
-        for id in ids {
-            match tix.find(id) {
-                Ok(runs) => ranges.extend(runs.iter().map(|run| run.row as usize..(run.row + run.rows) as usize)),
-                Err(error) => {
-                    self.block.unusable(FileKind::Tix, &error);
-                    return None;
-                }
-            }
+        if let Err(error) = tix.each_run(&wanted, &mut |run| ranges.push(run.row as usize..(run.row + run.rows) as usize)) {
+            self.block.unusable(FileKind::Tix, &error);
+            return None;
         }
         self.bytes_read += tix.bytes_read().saturating_sub(before);
         Some(self.of_ranges(ranges))

@@ -134,42 +134,31 @@ impl Tix {
         self.source.bytes_read()
     }
 
-    /// Rows that may be of a trace, ascending.
-    pub(crate) fn find(&self, id: &[u8]) -> Result<Vec<Run>> {
-        let wanted = hash(id);
-        let at = self.groups.partition_point(|group| group.0 <= wanted);
-        let Some(at) = at.checked_sub(1) else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        self.group(at, &mut |run| {
-            if run.hash == wanted {
-                found.push(run);
-            }
-            run.hash <= wanted
-        })?;
-        Ok(found)
-    }
-
-    /// Which of some traces (their hashes, sorted) may be here, each with its rows; only the groups that could hold one are read.
-    pub(crate) fn holds(&self, wanted: &[u64]) -> Result<Vec<(u64, u64)>> {
-        let mut held: Vec<(u64, u64)> = Vec::new();
+    /// Calls `each` with the runs that may be of some traces (their hashes, sorted), by hash; each group that could hold one is read once.
+    pub(crate) fn each_run(&self, wanted: &[u64], each: &mut dyn FnMut(Run)) -> Result<()> {
         let mut rest = wanted;
-        for at in 0..self.groups.len() {
-            let later = self.groups.get(at + 1).map_or(rest.len(), |next| rest.partition_point(|hash| *hash < next.0));
-            let (now, after) = rest.split_at(later);
+        while let Some(first) = rest.first() {
+            let next = self.groups.partition_point(|group| group.0 <= *first);
+            let (now, after) = rest.split_at(self.groups.get(next).map_or(rest.len(), |group| rest.partition_point(|hash| *hash < group.0)));
             rest = after;
-            if now.last().is_none_or(|last| *last < self.groups[at].0) {
-                continue;
-            }
+            let (Some(at), Some(last)) = (next.checked_sub(1), now.last()) else { continue };
             self.group(at, &mut |run| {
                 if now.binary_search(&run.hash).is_ok() {
-                    match held.last_mut() {
-                        Some(last) if last.0 == run.hash => last.1 += u64::from(run.rows),
-                        _ => held.push((run.hash, run.rows.into())),
-                    }
+                    each(run);
                 }
-                true
+                run.hash <= *last
             })?;
         }
+        Ok(())
+    }
+
+    /// Which of some traces (their hashes, sorted) may be here, each with its rows.
+    pub(crate) fn holds(&self, wanted: &[u64]) -> Result<Vec<(u64, u64)>> {
+        let mut held: Vec<(u64, u64)> = Vec::new();
+        self.each_run(wanted, &mut |run| match held.last_mut() {
+            Some(last) if last.0 == run.hash => last.1 += u64::from(run.rows),
+            _ => held.push((run.hash, run.rows.into())),
+        })?;
         Ok(held)
     }
 

@@ -10,6 +10,7 @@ use super::ids::BlockIds;
 use super::plan::{Believed, KEPT, MergePlan, merge};
 use super::retention::Retention;
 use super::rewrite::{Delete, Deleted};
+use super::sweep::discard;
 use crate::block::derived;
 use crate::block::merge::{Input, merge_blocks};
 use crate::block::write::Target;
@@ -18,7 +19,7 @@ use crate::catalog::{Catalog, Commit};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::health::Health;
-use crate::objects::{FileIo, ObjectIo, names};
+use crate::objects::{FileIo, ObjectIo};
 use crate::snapshot::Snapshot;
 use crate::version::Versions;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -157,13 +158,12 @@ impl Merge {
             inputs.retain(|block| derived::make::is_counted(&block.meta) == first);
         }
         if plan.level == KEPT {
-            // What is damaged stays as it is and is told when it is asked for.
-            let (sound, broken): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|block| derived::make::is_sound(block));
-            self.uncountable.lock().extend(broken.iter().map(|block| block.meta.id));
+            // What is damaged stays as it is and is told when it is asked for; the rest is planned anew without it.
+            let broken: Vec<BlockId> = inputs.iter().filter(|block| !derived::make::is_sound(block)).map(|block| block.meta.id).collect();
             if !broken.is_empty() {
+                self.uncountable.lock().extend(broken);
                 return Ok(());
             }
-            inputs = sound;
         }
         let removed: Vec<BlockId> = inputs.iter().map(|block| block.meta.id).collect();
         let mut written = Vec::new();
@@ -187,11 +187,7 @@ impl Merge {
             self.catalog.commit(self.epoch, &commit)
         });
         if let Err(error) = result {
-            for meta in &written {
-                for file in &meta.files {
-                    let _ = self.objects.delete(&names::block_file(meta.tenant, meta.signal, meta.id, file.kind));
-                }
-            }
+            discard(self.objects.as_ref(), &written);
             return Err(error);
         }
         failpoint::hit("merge.committed");
@@ -233,9 +229,7 @@ impl Merge {
         }
         Ok(())
     }
-}
 
-impl Merge {
     /// One block for several that have no rows, only calls by minute.
     fn write_calls(&self, snapshot: &Snapshot, blocks: &[&Arc<Block>], written: &mut Vec<BlockMeta>) -> Result<()> {
         let Some(newest) = blocks.iter().max_by_key(|block| block.meta.time_max) else { return Ok(()) };

@@ -6,6 +6,7 @@
 
 use super::ids::BlockIds;
 use super::plan::{Ages, Believed, Due, KEPT, calls_bytes, due, is_much};
+use super::sweep::discard;
 use crate::block::derived::make;
 use crate::block::{Block, BlockId, BlockMeta, FileKind};
 use crate::catalog::{Catalog, Commit};
@@ -230,9 +231,7 @@ impl Retention {
         let now = self.believed.stamp(self.clock.now(), self.clock.monotonic_nano());
         let commit = Commit { add: add.clone(), remove: remove.clone(), now, hashes_since: UnixNanos::MIN, ..Commit::default() };
         if let Err(error) = self.catalog.commit(self.epoch, &commit) {
-            for file in add.iter().flat_map(|meta| meta.files.iter().map(|file| names::block_file(meta.tenant, meta.signal, meta.id, file.kind))) {
-                let _ = self.objects.delete(&file);
-            }
+            discard(self.objects.as_ref(), &add);
             // One was merged or written anew meanwhile: the next look finds what took its place.
             let known: HashSet<BlockId> = self.versions.snapshot(tenant).blocks.iter().map(|block| block.meta.id).collect();
             return if remove.iter().all(|id| known.contains(id)) { Err(error) } else { Ok(()) };

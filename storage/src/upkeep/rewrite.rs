@@ -5,6 +5,7 @@
 
 use super::merge::Merge;
 use super::plan::{KEPT, day_of};
+use super::sweep::discard;
 use crate::block::derived::make::{self, is_counted};
 use crate::block::rewrite::rewrite_block;
 use crate::block::write::Target;
@@ -12,7 +13,6 @@ use crate::block::{Block, BlockId, BlockMeta};
 use crate::catalog::Commit;
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::objects::names;
 use crate::scan::{Bound, Cancel, Column, Field, Order, Predicate, ScanRequest, Test};
 use crate::snapshot::Snapshot;
 use arrow::array::AsArray;
@@ -158,11 +158,7 @@ impl Merge {
             self.catalog.commit(self.epoch, &commit)
         });
         if let Err(error) = result {
-            for meta in &written {
-                for file in &meta.files {
-                    let _ = self.objects.delete(&names::block_file(meta.tenant, meta.signal, meta.id, file.kind));
-                }
-            }
+            discard(self.objects.as_ref(), &written);
             let there = self.versions.snapshot(tenant).blocks.iter().any(|known| known.meta.id == old);
             return if there { Err(error) } else { Ok(false) };
         }

@@ -4,7 +4,7 @@
 
 use crate::block::{BlockFile, BlockId, BlockMeta, FileKind};
 use crate::error::{Error, Result};
-use crate::objects::{FileIo, names};
+use crate::objects::{FileIo, ObjectIo, names};
 use crate::version::Versions;
 use hopline_model::Signal;
 use std::collections::HashSet;
@@ -21,6 +21,15 @@ pub(crate) struct Sweep {
     pub(crate) versions: Arc<Versions>,
     /// Numbers from here on belong to this run.
     pub(crate) before: BlockId,
+}
+
+/// Removes the files of blocks that were written and not committed; what stays goes at the next start.
+pub(crate) fn discard(objects: &dyn ObjectIo, written: &[BlockMeta]) {
+    for meta in written {
+        for file in &meta.files {
+            let _ = objects.delete(&names::block_file(meta.tenant, meta.signal, meta.id, file.kind));
+        }
+    }
 }
 
 /// A block of which files are missing.
