@@ -66,7 +66,8 @@ pub struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usual_nano: Option<i64>,
     pub compared_with: u64,
-    /// Where the time over the usual went, most first. Empty unless slow.
+    /// Where the time over the usual went, most first, but for a hop that owes a quarter and is called in the work of a larger one: that
+    /// stands before it. Empty unless slow.
     pub excess: Vec<Excess>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_cause: Option<FirstCause>,

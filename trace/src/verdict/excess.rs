@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 /// More rows say nothing more: these are the largest.
 const ROWS_MAX: usize = 10;
+/// A hop that owes this share of the excess is named.
+pub(super) const NAMED_SHARE_MIN: f64 = 0.25;
 
 /// Calls of one edge made from one place.
 struct Group {
@@ -49,7 +51,22 @@ pub(super) fn excess(trace: &Trace, analysis: &Analysis, usual: &Usual, root: &E
     rows.iter_mut().for_each(|row| row.share = row.excess_nano as f64 / whole);
     rows.sort_by_key(|row| (std::cmp::Reverse(row.excess_nano), row.hop));
     rows.truncate(ROWS_MAX);
+    deepest_first(&mut rows, calls);
     rows
+}
+
+/// Work that waits its turn at something slow owes the wait itself, often more than what it waits for: so a hop that is called in the work of
+/// the largest one and owes a share worth naming comes before it, as the likelier cause.
+fn deepest_first(rows: &mut [Excess], calls: &[Call]) {
+    let is_below = |hop: u32, of: u32| {
+        let parents = std::iter::successors(hop.checked_sub(1), |at| calls.get(*at as usize).and_then(|call| call.parent));
+        hop != of && (of == 0 || parents.skip(1).any(|at| at + 1 == of))
+    };
+    while let Some(first) = rows.first().map(|row| row.hop)
+        && let Some(at) = rows.iter().position(|row| row.share >= NAMED_SHARE_MIN && is_below(row.hop, first))
+    {
+        rows[..=at].rotate_right(1);
+    }
 }
 
 fn row(trace: &Trace, calls: &[Call], usual: &Usual, group: &Group) -> Excess {

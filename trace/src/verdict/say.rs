@@ -1,11 +1,10 @@
 //! The verdict in one sentence.
 
+use super::excess::NAMED_SHARE_MIN;
 use super::{COUNT_MIN, Excess, Finding, FirstCause, Verdict};
 use crate::defect::Nano;
 use crate::spans::Trace;
 
-/// A second hop that owes this much of the excess is named too: who waits for another's work and the work itself are often both there.
-const SECOND_SHARE_MIN: f64 = 0.25;
 /// Error messages are cut here in the headline; they stand whole beside it.
 const MESSAGE_CHARS_MAX: usize = 120;
 
@@ -30,7 +29,7 @@ pub(super) fn headline(trace: &Trace, root: usize, verdict: &Verdict) -> String 
     }
     if let Some(most) = verdict.excess.first() {
         let mut text = format!("{:.0} % of the excess is {}", most.share * 100.0, where_to(most));
-        if let Some(second) = verdict.excess.get(1).filter(|second| second.share >= SECOND_SHARE_MIN) {
+        if let Some(second) = verdict.excess.get(1).filter(|second| second.share >= NAMED_SHARE_MIN) {
             text.push_str(&format!(", {:.0} % {}", second.share * 100.0, where_to(second)));
         }
         parts.push(text);

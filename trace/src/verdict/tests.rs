@@ -127,13 +127,16 @@ fn slow_by_a_peer_further_down() {
     assert_eq!((judged.first_seen, judged.alike), (None, None));
 }
 
-/// Two hops that owe about as much are both named.
+/// Two hops that owe about as much are both named; first the one that is called in the work of the other.
 #[test]
 fn slow_in_two_places() {
     let rows = learn(&ordinary(500));
     let slow = Purchase { at: LATER, gateway: 50.0, payment: 3_100.0, bank: 2_150.0, version: "1.4.1", failed: false, without_bank: false };
     let judged = judge(&slow, &rows);
-    assert!(judged.headline.contains("% of the excess is hop 1 gateway→payment, 40 % hop 2 payment→bank"), "{}", judged.headline);
+    assert!(judged.headline.contains("40 % of the excess is hop 2 payment→bank, 60 % hop 1 gateway→payment"), "{}", judged.headline);
+    // What owes little is no cause.
+    let judged = judge(&Purchase { bank: 1_000.0, ..slow }, &rows);
+    assert!(judged.headline.ends_with("78 % of the excess is hop 1 gateway→payment"), "{}", judged.headline);
 }
 
 /// What each call usually takes is told for the span that waited, so that it can be drawn beside it.
