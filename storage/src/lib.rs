@@ -12,7 +12,7 @@
 //! | `wal` | entries, segments, group commit, replay |
 //! | `live` | rows in memory, by tenant and signal |
 //! | `flush` | when and what is sealed; sealed rows → block |
-//! | `block` | the files of a block: Parquet, `.tix`, `.idx`, `.tok`, `.edg`, `.lnk` |
+//! | `block` | the files of a block: Parquet, `.tix`, `.idx`, `.tok`, `.edg`, `.lnk`, `.trc` |
 //! | `text` | the one tokenizer |
 //! | `scan` | snapshot + predicate + columns → rows, live and blocks alike |
 //! | `catalog` | which blocks exist |

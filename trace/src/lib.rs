@@ -14,6 +14,7 @@
 //! | `cause` | which error came first |
 //! | `hops` | the hop ledger |
 //! | `summary` | a trace in a few numbers, mergeable |
+//! | `parts` | the same of rows that lie together in a block, made as they go by |
 //! | `histogram` | durations in logarithmic buckets, mergeable, as bytes |
 //! | `edges` | calls by minute: mergeable rollups |
 //! | `links` | target of a link → the span that links |
@@ -28,6 +29,7 @@ pub mod edges;
 pub mod histogram;
 pub mod hops;
 pub mod links;
+pub mod parts;
 pub mod skew;
 pub mod spans;
 pub mod summary;
@@ -48,6 +50,7 @@ pub use edges::{Edge, Edges};
 pub use histogram::Histogram;
 pub use hops::{Hop, Hops};
 pub use links::LinkRow;
+pub use parts::{Part, Parts, SUMMARY_COLUMNS};
 pub use skew::Skew;
 pub use spans::Trace;
 pub use summary::Summary;

@@ -43,7 +43,7 @@ fn any_span() -> impl Strategy<Value = Span> {
     )
 }
 
-fn soup() -> impl Strategy<Value = Vec<Span>> {
+pub(crate) fn soup() -> impl Strategy<Value = Vec<Span>> {
     prop::collection::vec(any_span(), 0..40)
 }
 

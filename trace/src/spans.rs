@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub use facts::ATTRIBUTES_READ;
 use facts::Facts;
 pub use read::COLUMNS_READ;
+pub(crate) use read::TextColumn;
 
 /// An interned text. [`Text::NONE`] is the empty one, and stands for "not said".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -30,6 +31,10 @@ impl Text {
 
     pub fn is_none(self) -> bool {
         self == Self::NONE
+    }
+
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
     }
 
     /// This text, or the other where it says nothing.
@@ -136,7 +141,7 @@ pub enum Status {
 impl Status {
     pub const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
 
-    fn from_name(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         match name {
             "ok" => Self::Ok,
             "error" => Self::Error,

@@ -1,29 +1,10 @@
-//! What a list says of a trace: `trace/` sums it up, this asks for its columns and writes it.
+//! What a list says of a trace: `trace/` sums it up, this writes it.
 
 use crate::api::json::Object;
 use arrow::array::RecordBatch;
 use hopline_model::TraceId;
-use hopline_model::schema::column;
-use hopline_storage::scan::Column;
 use hopline_trace::{Summary, Trace};
 use std::collections::HashMap;
-
-/// The columns a summary needs.
-pub(crate) fn columns() -> Vec<Column> {
-    [
-        column::SEQ,
-        column::TRACE_ID,
-        column::SPAN_ID,
-        column::PARENT_SPAN_ID,
-        column::START_TIME,
-        column::DURATION_NANO,
-        column::NAME,
-        column::SERVICE_NAME,
-        column::STATUS_CODE,
-    ]
-    .map(Column::Fixed)
-    .to_vec()
-}
 
 /// Summaries of all traces of some batches.
 pub(crate) fn summaries(batches: &[RecordBatch]) -> HashMap<TraceId, Summary> {

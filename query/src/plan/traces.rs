@@ -7,7 +7,6 @@
 
 use super::columns;
 use super::memory::{Memory, Room};
-use super::summary;
 use crate::api::params::{bad_cursor, decode_cursor, encode_cursor};
 use crate::api::reply::Total;
 use crate::error::{Error, Result};
@@ -24,9 +23,8 @@ use std::sync::Arc;
 /// Traces whose summaries are read at once.
 const RESOLVE_MAX: usize = 256;
 const RESOLVE_MIN: usize = 16;
-/// Where a condition on whole traces lets few of them through, so many traces and spans are summed up at once, by what is known of them.
-const RESOLVE_MOST: usize = 4096;
-const RESOLVE_SPANS_MAX: u64 = 64 << 10;
+/// Where a condition on whole traces lets few of them through.
+const RESOLVE_MOST: usize = 8192;
 /// Traces seen but not yet listed that a cursor carries; with more, the next page finds them anew.
 const CARRIED_MAX: usize = 64;
 
@@ -97,12 +95,11 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
             })
     };
     while at < order.len() && !enough(&listed, at) {
-        let matched = order[at..].iter().map(|(_, id)| all.get(id).map_or(0, |candidate| candidate.matched));
-        let step = steps.next(asked.limit + 1 - listed.len().min(asked.limit), asked.compiled.trace.is_some(), matched);
+        let step = steps.next(asked.limit + 1 - listed.len().min(asked.limit), asked.compiled.trace.is_some());
         let ids: Vec<TraceId> = order[at..order.len().min(at + step)].iter().map(|(_, id)| *id).collect();
         at += ids.len();
-        let summaries = cancel.step("sum up traces", || resolve(snapshot, ids, cancel, &mut found.stats))?;
-        steps.seen(&summaries);
+        let (summaries, read) = cancel.step("sum up traces", || snapshot.summaries(&ids, cancel))?;
+        found.stats.add(read);
         for (id, summary) in summaries {
             let holds = asked.compiled.trace.as_ref().is_none_or(|condition| condition.holds(&facts(&summary)));
             if holds {
@@ -138,35 +135,18 @@ pub(crate) fn search(snapshot: &Snapshot, asked: &Search, cancel: &Cancel) -> Re
     Ok(found)
 }
 
-/// How many traces to sum up next. Each reading looks into every block, so it is a handful at least; and twice as many each time while a
-/// condition on whole traces leaves the page empty.
+/// How many traces to sum up next: what the page still needs, a handful at least; and twice as many each time while a condition on whole traces
+/// leaves it empty.
 #[derive(Debug, Default)]
 struct Steps {
     last: usize,
-    traces: u64,
-    spans: u64,
 }
 
 impl Steps {
-    /// `matched`: spans of the next traces that are known to be there.
-    fn next(&mut self, missing: usize, condition: bool, matched: impl Iterator<Item = u64>) -> usize {
+    fn next(&mut self, missing: usize, condition: bool) -> usize {
         let page = missing.clamp(RESOLVE_MIN, RESOLVE_MAX);
-        if !condition {
-            return page;
-        }
-        let usually = self.spans / self.traces.max(1);
-        let mut spans = 0u64;
-        let fit = matched.take(page.max((self.last * 2).min(RESOLVE_MOST))).take_while(|matched| {
-            spans = spans.saturating_add(usually.max(*matched));
-            spans <= RESOLVE_SPANS_MAX
-        });
-        self.last = fit.count().max(RESOLVE_MIN);
+        self.last = if condition { page.max(self.last * 2).min(RESOLVE_MOST) } else { page };
         self.last
-    }
-
-    fn seen(&mut self, summaries: &HashMap<TraceId, Summary>) {
-        self.traces += summaries.len() as u64;
-        self.spans += summaries.values().map(|summary| summary.span_count).sum::<u64>();
     }
 }
 
@@ -238,23 +218,6 @@ fn both(mut a: HashMap<TraceId, Candidate>, b: &HashMap<TraceId, Candidate>) -> 
     a
 }
 
-/// The summaries of some traces, whole, wherever their spans are.
-pub(crate) fn resolve(snapshot: &Snapshot, ids: Vec<TraceId>, cancel: &Cancel, stats: &mut ScanStats) -> Result<HashMap<TraceId, Summary>> {
-    let request = ScanRequest {
-        signal: Signal::Spans,
-        range: TimeRange::ALL,
-        predicate: Predicate::TraceIds(ids),
-        columns: summary::columns(),
-        order: Order::Any,
-        limit: None,
-        after: None,
-        cancel: cancel.clone(),
-    };
-    let (batches, read) = snapshot.collect(&request)?;
-    stats.add(read);
-    Ok(summary::summaries(&batches))
-}
-
 /// Where a page ended: the last trace listed, how far the candidates were read, and those read but not listed.
 ///
 /// ```text
@@ -307,41 +270,16 @@ mod tests {
     use hopline_model::{Seq, SpanId, TenantId};
     use hopline_storage::Chunk;
 
-    /// A page at a time, and ever more where a condition lets few through, but no more spans at once than are worth their memory.
+    /// A page at a time, and ever more where a condition lets few through, up to a bound.
     #[test]
     fn steps_grow() {
-        let summary = |trace_id, span_count| Summary {
-            trace_id,
-            root: None,
-            start: UnixNanos(0),
-            end: UnixNanos(0),
-            span_count,
-            error_count: 0,
-            services: Default::default(),
-        };
-        let summaries = |traces: u64, spans| {
-            let ids = (0..traces).map(|at| TraceId(u128::from(at).to_le_bytes()));
-            ids.map(|id| (id, summary(id, spans))).collect::<HashMap<_, _>>()
-        };
-        // `known`: of the spans of each trace, those that matched.
-        let run = |condition, spans_each, known: u64| {
+        let run = |condition| {
             let mut steps = Steps::default();
-            let all: Vec<usize> = (0..14)
-                .map(|_| {
-                    let step = steps.next(21, condition, std::iter::repeat(known));
-                    steps.seen(&summaries(step as u64, spans_each));
-                    step
-                })
-                .collect();
+            let all: Vec<usize> = (0..14).map(|_| steps.next(21, condition)).collect();
             (all[0], all[1], all[13])
         };
-        assert_eq!(run(false, 16, 1), (21, 21, 21));
-        assert_eq!(run(true, 1, 1), (21, 42, 4096));
-        assert_eq!(run(true, 160, 1), (21, 42, 409));
-        assert_eq!(run(true, 10_000, 1), (21, 16, 16));
-        // The next may be larger than those before.
-        let mut steps = Steps { last: 4096, traces: 100_000, spans: 100_000 };
-        assert_eq!(steps.next(21, true, [1, 1, 1].into_iter().chain(std::iter::repeat(3_000))), 24);
+        assert_eq!(run(false), (21, 21, 21));
+        assert_eq!(run(true), (21, 42, RESOLVE_MOST));
     }
 
     /// Page by page through traces of which the newest do not meet the condition and the older ones all do: each once, newest first.

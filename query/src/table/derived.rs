@@ -1,12 +1,15 @@
-//! Tables that `trace/` makes of spans: `edges`, which are stored, and `hops`, worked out when asked for.
+//! Tables that `trace/` makes of spans: `edges` and `trace_parts`, which are stored, and `hops`, worked out when asked for.
 //!
-//! Conditions on their time, and on the trace ids of `hops`, decide what is read; all conditions are tested on the rows again.
+//! Conditions on their time, and on the trace ids of `hops` and `trace_parts`, decide what is read; all conditions are tested on the rows again.
+
+mod cells;
 
 use super::filter::{ids, time_range};
 use super::report::{CancelOnDrop, Report};
 use crate::plan::edges::SPANS_MAX;
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder, TimestampNanosecondBuilder};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use cells::{Ided, batch, edge_cells, hop_cells, part_cells, schema_of};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -18,9 +21,8 @@ use hopline_model::schema::column;
 use hopline_model::{Signal, TimeRange, TraceId};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Column, Order, Predicate, ScanRequest, trace_columns};
-use hopline_trace::edges::Edge;
-use hopline_trace::hops::{Hop, Party};
-use hopline_trace::{Histogram, Trace, analyse};
+use hopline_trace::hops::Hop;
+use hopline_trace::{Trace, analyse};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
@@ -38,15 +40,17 @@ const TRACES_MAX: usize = 200_000;
 pub(crate) enum Derived {
     Edges,
     Hops,
+    TraceParts,
 }
 
 impl Derived {
-    pub(crate) const ALL: [Self; 2] = [Self::Edges, Self::Hops];
+    pub(crate) const ALL: [Self; 3] = [Self::Edges, Self::Hops, Self::TraceParts];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Edges => "edges",
             Self::Hops => "hops",
+            Self::TraceParts => "trace_parts",
         }
     }
 
@@ -54,182 +58,29 @@ impl Derived {
         match self {
             Self::Edges => "one row per minute and sort of call: how many, how slow, how many failed",
             Self::Hops => "one row per call from one service to another, worked out of the spans of its trace",
+            Self::TraceParts => "what `traces` is made of: one row per trace and place where spans of it lie",
         }
     }
 
     pub(crate) fn schema(self) -> &'static SchemaRef {
         static EDGES: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(&edge_cells(None)));
         static HOPS: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(&hop_cells(None)));
+        static TRACE_PARTS: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(&part_cells(None)));
         match self {
             Self::Edges => &EDGES,
             Self::Hops => &HOPS,
+            Self::TraceParts => &TRACE_PARTS,
         }
     }
 
-    fn time_column(self) -> &'static str {
+    /// What a range of time is asked of; parts are read wherever they lie.
+    fn time_column(self) -> Option<&'static str> {
         match self {
-            Self::Edges => "minute",
-            Self::Hops => column::START_TIME,
+            Self::Edges => Some("minute"),
+            Self::Hops => Some(column::START_TIME),
+            Self::TraceParts => None,
         }
     }
-}
-
-/// A column's name and its value in a row; without a row, what type it has.
-type Named<'a> = (&'static str, Cell<'a>);
-
-enum Cell<'a> {
-    Time(i64),
-    Text(Option<&'a str>),
-    Integer(Option<i64>),
-    Number(f64),
-    Boolean(bool),
-}
-
-fn edge_cells(edge: Option<&Edge>) -> Vec<Named<'_>> {
-    let key = edge.map(|edge| &edge.key);
-    let counts = edge.map(|edge| &edge.counts);
-    let (caller, callee) = (key.map(|key| &key.caller), key.map(|key| &key.callee));
-    let count = |of: Option<u64>| Cell::Integer(of.map(|count| count as i64));
-    let quantile = |of: Option<&Histogram>, q: f64| Cell::Integer(of.and_then(|of| of.quantile(q)).map(|nano| nano as i64));
-    let sum = |of: Option<&Histogram>| Cell::Integer(of.map(|of| i64::try_from(of.sum()).unwrap_or(i64::MAX)));
-    let (total, own) = (counts.map(|counts| &counts.total), counts.map(|counts| &counts.own));
-    vec![
-        ("minute", Cell::Time(key.map_or(0, |key| key.minute.0))),
-        ("caller_service", text(caller.map(|node| &node.name))),
-        ("caller_namespace", text(caller.map(|node| &node.namespace))),
-        ("caller_environment", text(caller.map(|node| &node.environment))),
-        ("caller_operation", text(key.map(|key| &key.caller_operation))),
-        ("caller_version", text(key.map(|key| &key.caller_version))),
-        ("callee_service", text(callee.map(|node| &node.name))),
-        ("callee_namespace", text(callee.map(|node| &node.namespace))),
-        ("callee_environment", text(callee.map(|node| &node.environment))),
-        ("callee_operation", text(key.map(|key| &key.operation))),
-        ("callee_version", text(key.map(|key| &key.callee_version))),
-        ("kind", Cell::Text(key.map(|key| key.kind.name()))),
-        ("status", Cell::Text(key.map(|key| key.status.name()))),
-        ("count", count(counts.map(|counts| counts.count))),
-        ("adjusted_count", Cell::Number(counts.map_or(0.0, |counts| counts.adjusted_count))),
-        ("first_calls", count(counts.map(|counts| counts.first_calls))),
-        ("reaches", count(counts.map(|counts| counts.reaches))),
-        ("first_causes", count(counts.map(|counts| counts.first_causes))),
-        ("total_nano_sum", sum(total)),
-        ("total_nano_p50", quantile(total, 0.5)),
-        ("total_nano_p95", quantile(total, 0.95)),
-        ("total_nano_p99", quantile(total, 0.99)),
-        ("self_nano_sum", sum(own)),
-        ("self_nano_p50", quantile(own, 0.5)),
-        ("self_nano_p95", quantile(own, 0.95)),
-        ("self_nano_p99", quantile(own, 0.99)),
-    ]
-}
-
-/// An empty text says nothing.
-fn text(text: Option<&Arc<str>>) -> Cell<'_> {
-    Cell::Text(text.map(|text| &**text).filter(|text| !text.is_empty()))
-}
-
-fn hop_cells(hop: Option<&Hop>) -> Vec<Named<'_>> {
-    let text = |of: fn(&Hop) -> Option<&str>| Cell::Text(hop.and_then(of));
-    let integer = |of: fn(&Hop) -> Option<i64>| Cell::Integer(hop.and_then(of));
-    let mut cells = vec![
-        (column::TRACE_ID, text(|hop| Some(&hop.trace_id))),
-        ("hop", integer(|hop| Some(hop.hop.into()))),
-        ("parent_hop", integer(|hop| hop.parent_hop.map(Into::into))),
-        ("depth", integer(|hop| Some(hop.depth.into()))),
-        (column::START_TIME, Cell::Time(hop.map_or(0, |hop| hop.start.0))),
-        ("kind", text(|hop| Some(hop.kind.name()))),
-        ("pairing", text(|hop| Some(hop.pairing.name()))),
-        ("protocol", text(|hop| hop.protocol.as_deref())),
-    ];
-    for (names, party) in [(CALLER, hop.map(|hop| &hop.caller)), (CALLEE, hop.map(|hop| &hop.callee))] {
-        let values: [fn(&Party) -> Option<&str>; 7] = [
-            |party| Some(&party.service),
-            |party| party.namespace.as_deref(),
-            |party| party.environment.as_deref(),
-            |party| party.version.as_deref(),
-            |party| party.instance.as_deref(),
-            |party| Some(&party.operation),
-            |party| party.span_id.as_deref(),
-        ];
-        cells.extend(names.into_iter().zip(values).map(|(name, value)| (name, Cell::Text(party.and_then(value)))));
-    }
-    cells.extend([
-        ("client_nano", integer(|hop| hop.client_nano)),
-        ("server_nano", integer(|hop| hop.server_nano)),
-        ("network_nano", integer(|hop| hop.network_nano)),
-        ("queue_nano", integer(|hop| hop.queue_nano)),
-        ("self_nano", integer(|hop| Some(hop.self_nano))),
-        ("critical_nano", integer(|hop| Some(hop.critical_nano))),
-        ("attempt", integer(|hop| Some(hop.attempt.into()))),
-        ("status", text(|hop| Some(hop.status))),
-        ("is_first_cause", Cell::Boolean(hop.is_some_and(|hop| hop.is_first_cause))),
-        ("skew_nano", integer(|hop| Some(hop.skew_nano))),
-    ]);
-    cells
-}
-
-const CALLER: [&str; 7] =
-    ["caller_service", "caller_namespace", "caller_environment", "caller_version", "caller_instance", "caller_operation", "caller_span_id"];
-const CALLEE: [&str; 7] =
-    ["callee_service", "callee_namespace", "callee_environment", "callee_version", "callee_instance", "callee_operation", "callee_span_id"];
-
-fn time_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
-}
-
-fn schema_of(cells: &[Named<'_>]) -> SchemaRef {
-    let field = |(name, cell): &Named<'_>| match cell {
-        Cell::Time(_) => Field::new(*name, time_type(), false),
-        Cell::Text(_) => Field::new(*name, DataType::Utf8, true),
-        Cell::Integer(_) => Field::new(*name, DataType::Int64, true),
-        Cell::Number(_) => Field::new(*name, DataType::Float64, false),
-        Cell::Boolean(_) => Field::new(*name, DataType::Boolean, false),
-    };
-    Arc::new(Schema::new(cells.iter().map(field).collect::<Vec<_>>()))
-}
-
-enum Builder {
-    Time(TimestampNanosecondBuilder),
-    Text(StringBuilder),
-    Integer(Int64Builder),
-    Number(Float64Builder),
-    Boolean(BooleanBuilder),
-}
-
-/// Rows → a batch of the wanted columns.
-fn batch<T>(schema: &SchemaRef, rows: &[T], cells: for<'a> fn(Option<&'a T>) -> Vec<Named<'a>>) -> Result<RecordBatch> {
-    let mut builders: Vec<Builder> = cells(None)
-        .iter()
-        .map(|(_, cell)| match cell {
-            Cell::Time(_) => Builder::Time(TimestampNanosecondBuilder::new().with_data_type(time_type())),
-            Cell::Text(_) => Builder::Text(StringBuilder::new()),
-            Cell::Integer(_) => Builder::Integer(Int64Builder::new()),
-            Cell::Number(_) => Builder::Number(Float64Builder::new()),
-            Cell::Boolean(_) => Builder::Boolean(BooleanBuilder::new()),
-        })
-        .collect();
-    for row in rows {
-        for (builder, (_, cell)) in builders.iter_mut().zip(cells(Some(row))) {
-            match (builder, cell) {
-                (Builder::Time(builder), Cell::Time(time)) => builder.append_value(time),
-                (Builder::Text(builder), Cell::Text(text)) => builder.append_option(text),
-                (Builder::Integer(builder), Cell::Integer(number)) => builder.append_option(number),
-                (Builder::Number(builder), Cell::Number(number)) => builder.append_value(number),
-                (Builder::Boolean(builder), Cell::Boolean(yes)) => builder.append_value(yes),
-                _ => return Err(DataFusionError::Internal("a column of two types".into())),
-            }
-        }
-    }
-    let arrays = builders.into_iter().map(|builder| -> ArrayRef {
-        match builder {
-            Builder::Time(mut builder) => Arc::new(builder.finish()),
-            Builder::Text(mut builder) => Arc::new(builder.finish()),
-            Builder::Integer(mut builder) => Arc::new(builder.finish()),
-            Builder::Number(mut builder) => Arc::new(builder.finish()),
-            Builder::Boolean(mut builder) => Arc::new(builder.finish()),
-        }
-    });
-    Ok(RecordBatch::try_new(schema.clone(), arrays.collect())?)
 }
 
 #[derive(Debug)]
@@ -251,7 +102,8 @@ impl TableProvider for DerivedTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let helps = |filter: &Expr| time_range(self.derived.time_column(), filter).is_some() || ids(column::TRACE_ID, filter).is_some();
+        let time = |filter: &Expr| self.derived.time_column().is_some_and(|name| time_range(name, filter).is_some());
+        let helps = |filter: &Expr| time(filter) || ids(column::TRACE_ID, filter).is_some();
         let of = |filter: &&Expr| if helps(filter) { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported };
         Ok(filters.iter().map(of).collect())
     }
@@ -260,7 +112,7 @@ impl TableProvider for DerivedTable {
         let mut range = TimeRange::ALL;
         let mut wanted: Option<HashSet<TraceId>> = None;
         for filter in filters {
-            if let Some(more) = time_range(self.derived.time_column(), filter) {
+            if let Some(more) = self.derived.time_column().and_then(|name| time_range(name, filter)) {
                 range = TimeRange::new(range.start.max(more.start), range.end.min(more.end));
             }
             if let Some(texts) = ids(column::TRACE_ID, filter) {
@@ -300,6 +152,7 @@ impl PartitionStream for Rows {
             let done = match rows.derived {
                 Derived::Edges => rows.edges(&stop, &mut send),
                 Derived::Hops => rows.hops(&stop, &mut send),
+                Derived::TraceParts => rows.parts(&stop, &mut send),
             };
             match done {
                 Err(crate::Error::Storage(hopline_storage::Error::Cancelled)) => Ok(()),
@@ -353,6 +206,24 @@ impl Rows {
         }
         if !rows.is_empty() {
             send(batch(Derived::Hops.schema(), &rows, hop_cells).map_err(internal)?);
+        }
+        Ok(())
+    }
+
+    fn parts(&self, cancel: &Cancel, send: &mut dyn FnMut(RecordBatch) -> bool) -> crate::Result<()> {
+        let ids: Option<Vec<TraceId>> = self.traces.as_ref().map(|traces| traces.iter().copied().collect());
+        let mut rows: Vec<Ided> = Vec::new();
+        let made = |rows: &[Ided]| {
+            batch(Derived::TraceParts.schema(), rows, part_cells).map_err(|error| hopline_storage::Error::Internal(error.to_string()))
+        };
+        let stats = self.snapshot.trace_parts(ids.as_deref(), cancel, &mut |parts| {
+            rows.extend(parts.into_iter().map(Ided::from));
+            let gone = rows.len() >= BATCH_ROWS && !send(made(&std::mem::take(&mut rows))?);
+            Ok(if gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        self.report.add(stats);
+        if !rows.is_empty() {
+            send(made(&rows)?);
         }
         Ok(())
     }

@@ -12,18 +12,18 @@ pub(crate) const VIEWS: [View; 4] = [
         about: "one row per trace: its root, its length, how many spans and errors, which services",
         sql: "
             SELECT trace_id, root_service, root_name, root_span_id, root_status, start_time,
-                last_end - CAST(start_time AS BIGINT) AS duration_nano, span_count, error_count, services
+                end_nano - CAST(start_time AS BIGINT) AS duration_nano, span_count, error_count, services
             FROM (SELECT trace_id,
-                first_value(service_name ORDER BY parent_span_id IS NOT NULL, start_time) AS root_service,
-                first_value(name ORDER BY parent_span_id IS NOT NULL, start_time) AS root_name,
-                first_value(span_id ORDER BY parent_span_id IS NOT NULL, start_time) AS root_span_id,
-                first_value(status_code ORDER BY parent_span_id IS NOT NULL, start_time) AS root_status,
+                first_value(root_service ORDER BY root_start_nano NULLS LAST, root_seq) AS root_service,
+                first_value(root_name ORDER BY root_start_nano NULLS LAST, root_seq) AS root_name,
+                first_value(root_span_id ORDER BY root_start_nano NULLS LAST, root_seq) AS root_span_id,
+                first_value(root_status ORDER BY root_start_nano NULLS LAST, root_seq) AS root_status,
                 min(start_time) AS start_time,
-                max(CAST(start_time AS BIGINT) + duration_nano) AS last_end,
-                count(*) AS span_count,
-                count(*) FILTER (WHERE status_code = 'error') AS error_count,
-                array_agg(DISTINCT service_name ORDER BY service_name) AS services
-            FROM spans
+                max(end_nano) AS end_nano,
+                sum(span_count) AS span_count,
+                sum(error_count) AS error_count,
+                array_sort(array_distinct(flatten(array_agg(services)))) AS services
+            FROM trace_parts
             GROUP BY trace_id)",
     },
     View {

@@ -1,6 +1,7 @@
 //! What blocks have opened: footers, page indexes, directories, filters. Bounded over all blocks of the process.
 
 use super::derived::pages::Pages;
+use super::derived::traces::TraceRow;
 use super::logs::search::TextIndex;
 use super::parquet::RowFile;
 use super::tix::Tix;
@@ -32,6 +33,7 @@ pub(crate) enum What {
     Index,
     Edges,
     Links,
+    Traces,
 }
 
 /// A side file that is absent or cannot be used is remembered too.
@@ -43,6 +45,7 @@ pub(crate) enum Opened {
     Index(Option<Arc<TextIndex>>),
     Edges(Option<Arc<Pages<Edge>>>),
     Links(Option<Arc<Pages<LinkRow>>>),
+    Traces(Option<Arc<Pages<TraceRow>>>),
 }
 
 impl Opened {
@@ -54,6 +57,7 @@ impl Opened {
             Self::Index(index) => index.as_ref().map_or(0, |index| index.memory_bytes()),
             Self::Edges(edges) => edges.as_ref().map_or(0, |edges| edges.memory_bytes()),
             Self::Links(links) => links.as_ref().map_or(0, |links| links.memory_bytes()),
+            Self::Traces(traces) => traces.as_ref().map_or(0, |traces| traces.memory_bytes()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every byte of a block's files is covered: a flipped bit is an error, never another row.
 //!
-//! A side file (`.tix`, `.idx`, `.tok`, `.edg`, `.lnk`):
+//! A side file (`.tix`, `.idx`, `.tok`, `.edg`, `.lnk`, `.trc`):
 //! ```text
 //! ┌─────────┬────────────────────┬─────────────────┬──────┬─────────┬──────┬───────────────────┬───────────┐
 //! │ payload │ crc32c u32 × n     │ payload bytes   │ kind │ version │ 0    │ crc32c u32 of all │ "HOPSIDE1"│
@@ -116,6 +116,7 @@ fn code(kind: FileKind) -> u8 {
         FileKind::Edg => 4,
         FileKind::Lnk => 5,
         FileKind::Day => 6,
+        FileKind::Trc => 7,
     }
 }
 

@@ -36,6 +36,8 @@ pub enum FileKind {
     Edg,
     /// Links by target.
     Lnk,
+    /// Traces in a few numbers.
+    Trc,
     /// Trace ids of a day → blocks: no block's own file, but a side file like theirs.
     Day,
 }
@@ -100,8 +102,8 @@ pub struct BlockMeta {
     pub created: i64,
 }
 
-/// The block format written by this version. 2: blocks of spans hold edges (`.edg`) and, when there are any, links (`.lnk`).
-pub const FORMAT: u32 = 2;
+/// The block format written by this version. 2: blocks of spans hold edges (`.edg`) and, when there are any, links (`.lnk`); 3: and traces (`.trc`).
+pub const FORMAT: u32 = 3;
 /// From this format on, a block of spans without `.lnk` has no links.
 pub(crate) const FORMAT_LINKS: u32 = 2;
 

@@ -16,7 +16,7 @@
 //! | `tix` | trace id → rows |
 //! | `tok` | filters per page: key=value, words |
 //! | `logs` | text index of bodies |
-//! | `derived` | calls by minute and links, made of the spans by `trace/` |
+//! | `derived` | calls by minute, links and traces, made of the spans by `trace/` |
 //! | `merge` | runs of rows of several blocks → one block |
 //! | `rewrite` | a block anew, without some of its rows |
 //! | `day` | trace ids of a day → its blocks |
@@ -75,6 +75,7 @@ use crate::error::Result;
 use crate::objects::ObjectIo;
 use cache::{OPENED, Opened, Serial, What};
 use derived::pages::Pages;
+use derived::traces::TraceRow;
 use hopline_trace::{Edge, LinkRow};
 use logs::search::TextIndex;
 use parking_lot::RwLock;
@@ -145,6 +146,14 @@ impl Block {
             return edges;
         }
         self.side(FileKind::Edg, What::Edges, Pages::open(&self.meta, &self.objects), Opened::Edges)
+    }
+
+    /// What it holds of each trace; `None` when the block has no such file, or it cannot be read.
+    pub(crate) fn traces(&self) -> Option<Arc<Pages<TraceRow>>> {
+        if let Some(Opened::Traces(traces)) = OPENED.get(&(self.serial, What::Traces)) {
+            return traces;
+        }
+        self.side(FileKind::Trc, What::Traces, Pages::open(&self.meta, &self.objects), Opened::Traces)
     }
 
     /// Links by target; an error when the file cannot be read, for then the rows must be.

@@ -6,6 +6,7 @@
 use super::checked::FileWriter;
 use super::dense::{DenseKey, Splitter, choose};
 use super::derived::links::LinksWriter;
+use super::derived::traces::TracesWriter;
 use super::logs::write::IndexWriter;
 use super::meta::FORMAT;
 use super::order::order;
@@ -83,6 +84,7 @@ pub(crate) struct BlockWriter<'a> {
     tok: Option<TokWriter>,
     index: Option<IndexWriter>,
     links: Option<LinksWriter>,
+    traces: Option<TracesWriter>,
     totals: Totals,
 }
 
@@ -101,6 +103,10 @@ impl<'a> BlockWriter<'a> {
             tok: (signal != Signal::Metrics && target.level > 0).then(|| TokWriter::new(signal == Signal::Spans)),
             index: if index { Some(IndexWriter::new()?) } else { None },
             links: (signal == Signal::Spans).then(LinksWriter::default),
+            traces: match signal {
+                Signal::Spans => Some(TracesWriter::create(target.objects.as_ref(), &target.name(FileKind::Trc))?),
+                Signal::Logs | Signal::Metrics => None,
+            },
             totals: Totals::default(),
             target,
         })
@@ -152,6 +158,9 @@ impl<'a> BlockWriter<'a> {
         if let Some(links) = &mut self.links {
             links.add(rows)?;
         }
+        if let Some(traces) = &mut self.traces {
+            traces.add(rows)?;
+        }
         if let (Some(index), Some(bodies)) = (&mut self.index, rows.column_by_name(column::BODY)) {
             index.add(bodies.as_string::<i32>())?;
         }
@@ -180,6 +189,9 @@ impl<'a> BlockWriter<'a> {
         }
         if let Some(links) = self.links {
             files.extend(links.finish(objects, &self.target.name(FileKind::Lnk))?);
+        }
+        if let Some(traces) = self.traces {
+            files.push(traces.finish()?);
         }
         match (self.index, index) {
             (_, Some(file)) => files.push(file),

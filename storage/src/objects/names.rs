@@ -62,6 +62,7 @@ pub fn extension(kind: FileKind) -> &'static str {
         FileKind::Tok => "tok",
         FileKind::Edg => "edg",
         FileKind::Lnk => "lnk",
+        FileKind::Trc => "trc",
         FileKind::Day => "day",
     }
 }

@@ -6,6 +6,7 @@
 //! | `predicate` | the compiled condition on a row |
 //! | `answer` | the questions a snapshot answers: scan, collect, count, histogram, trace_rows, values |
 //! | `derived` | edges and links, stored and live alike |
+//! | `traces` | traces in a few numbers, stored and live alike |
 //! | `run` | units in time order, filter, keys, rows |
 //! | `part` | rows that are evaluated together: a chunk, a row group |
 //! | `filter` | a predicate made ready to run |
@@ -21,6 +22,7 @@ pub mod predicate;
 mod answer;
 mod derived;
 mod run;
+mod traces;
 
 pub(crate) mod part;
 

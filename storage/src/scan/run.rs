@@ -59,6 +59,19 @@ impl Ord for Waiting<'_> {
     }
 }
 
+/// Notes rows of some times that could not be read; other errors come back.
+pub(super) fn damaged(stats: &mut ScanStats, signal: Signal, error: Error, time: (i64, i64)) -> Result<()> {
+    if !matches!(error.kind(), Kind::Corrupt | Kind::Internal) || matches!(error, Error::Invalid(_) | Error::Cancelled) {
+        return Err(error);
+    }
+    let message = format!("{signal} from {} to {} could not be read and are missing: {error}", UnixNanos(time.0), UnixNanos(time.1));
+    tracing::warn!("{message}");
+    if !stats.damaged.contains(&message) {
+        stats.damaged.push(message);
+    }
+    Ok(())
+}
+
 /// A question made ready to run over one snapshot.
 pub(crate) struct Scan<'a> {
     pub(crate) request: &'a ScanRequest,
@@ -190,16 +203,7 @@ impl<'a> Scan<'a> {
 
     /// Notes what could not be read; other errors end the scan.
     pub(crate) fn damaged(&mut self, error: Error, time: (i64, i64)) -> Result<()> {
-        if !matches!(error.kind(), Kind::Corrupt | Kind::Internal) || matches!(error, Error::Invalid(_) | Error::Cancelled) {
-            return Err(error);
-        }
-        let message =
-            format!("{} from {} to {} could not be read and are missing: {error}", self.request.signal, UnixNanos(time.0), UnixNanos(time.1));
-        tracing::warn!("{message}");
-        if !self.stats.damaged.contains(&message) {
-            self.stats.damaged.push(message);
-        }
-        Ok(())
+        damaged(&mut self.stats, self.request.signal, error, time)
     }
 
     pub(crate) fn run(mut self, each: &mut dyn FnMut(RecordBatch) -> Result<ControlFlow<()>>) -> Result<ScanStats> {

@@ -1,4 +1,4 @@
-//! Edges and links against those of all spans at once: live, sealed, merged, started again, in whatever order spans come.
+//! Edges, links and traces against those of all spans at once: live, sealed, merged, started again, in whatever order spans come.
 
 use super::store::{NOW, config, open_os, request, wait_replayed};
 use crate::Delete;
@@ -11,8 +11,10 @@ use hopline_model::schema::column;
 use hopline_model::span::Span;
 use hopline_model::time::{NANOS_PER_DAY, NANOS_PER_MINUTE};
 use hopline_model::{Seq, Signal, SpanId, TenantId, TimeRange, TraceId, UnixNanos};
-use hopline_trace::{Edge, Edges, LinkRow, Trace, analyse, links};
+use hopline_trace::{Edge, Edges, LinkRow, Summary, Trace, analyse, links};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,24 +75,50 @@ fn append(spans: &[Span]) -> Append {
     Append { received: UnixNanos(THEN + 30 * NANOS_PER_MINUTE), ..request(vec![Span::to_batch(spans)], None) }
 }
 
+/// The datasets that are made of spans.
+#[derive(Debug, PartialEq)]
+struct Datasets {
+    edges: Vec<Edge>,
+    links: Vec<LinkRow>,
+    traces: BTreeMap<TraceId, Summary>,
+}
+
 /// What all spans come to, numbered as they came.
-fn truth(spans: &[Span]) -> (Vec<Edge>, Vec<LinkRow>) {
+fn truth(spans: &[Span]) -> Datasets {
     let numbered: Vec<Span> = spans.iter().enumerate().map(|(at, span)| Span { seq: Seq(at as u64), ..span.clone() }).collect();
     let traces = Trace::split(&[Span::to_batch(&numbered).rows]);
     let mut edges = Edges::new();
     traces.iter().for_each(|trace| edges.add(trace, &analyse(trace)));
     let mut links: Vec<LinkRow> = traces.iter().flat_map(links::links).collect();
     links.sort_by_key(crate::block::derived::links::order);
-    (edges.into_rows(), links)
+    Datasets { edges: edges.into_rows(), links, traces: traces.iter().filter_map(Summary::of).map(named).collect() }
 }
 
-fn seen(storage: &Storage) -> (Vec<Edge>, Vec<LinkRow>) {
+/// Which seq is the smaller decides; which numbers rows have does not matter.
+fn named(mut summary: Summary) -> (TraceId, Summary) {
+    summary.root.iter_mut().for_each(|root| root.seq = 0);
+    (summary.trace_id, summary)
+}
+
+fn seen(storage: &Storage) -> Datasets {
     let snapshot = storage.snapshot(TenantId(0));
     let targets: Vec<TraceId> = (0..TRACES).map(trace_id).collect();
     let edges = snapshot.edges(TimeRange::ALL, usize::MAX, &Cancel::default()).unwrap();
     let links = snapshot.links_to(&targets, TimeRange::ALL, 10_000, &Cancel::default()).unwrap();
     assert!(!edges.cut && edges.stats.damaged.is_empty() && !links.cut);
-    (edges.rows, links.rows)
+    // Asked for by name, and all there are.
+    let (found, stats) = snapshot.summaries(&targets, &Cancel::default()).unwrap();
+    assert_eq!(stats.damaged, [] as [String; 0]);
+    let mut traces: BTreeMap<TraceId, Summary> = BTreeMap::new();
+    let each = &mut |parts: Vec<Summary>| {
+        for part in parts {
+            traces.entry(part.trace_id).and_modify(|sum| sum.merge(&part)).or_insert(part);
+        }
+        Ok(ControlFlow::Continue(()))
+    };
+    assert_eq!(snapshot.trace_parts(None, &Cancel::default(), each).unwrap().damaged, [] as [String; 0]);
+    assert_eq!(traces, found.into_iter().collect());
+    Datasets { edges: edges.rows, links: links.rows, traces: traces.into_values().map(named).collect() }
 }
 
 async fn start(dir: &Path) -> Arc<Storage> {
@@ -131,10 +159,10 @@ proptest! {
                         storage = start(dir.path()).await;
                     }
                 }
-                let (edges, links) = truth(&all);
-                let (seen_edges, seen_links) = seen(&storage);
-                prop_assert_eq!(seen_edges, edges, "edges after {:?}", then);
-                prop_assert_eq!(seen_links, links, "links after {:?}", then);
+                let (seen, truth) = (seen(&storage), truth(&all));
+                prop_assert_eq!(seen.edges, truth.edges, "edges after {:?}", then);
+                prop_assert_eq!(seen.links, truth.links, "links after {:?}", then);
+                prop_assert_eq!(seen.traces, truth.traces, "traces after {:?}", then);
             }
             storage.settle().await.unwrap();
             prop_assert_eq!(seen(&storage), truth(&all));
@@ -142,7 +170,7 @@ proptest! {
             let minutes = TimeRange::new(UnixNanos(THEN), UnixNanos(THEN + 10 * NANOS_PER_MINUTE));
             let part = storage.snapshot(TenantId(0)).edges(minutes, usize::MAX, &Cancel::default()).unwrap();
             prop_assert_eq!(part.stats.rows_scanned, 0);
-            let expect: Vec<Edge> = truth(&all).0.into_iter().filter(|edge| minutes.contains(edge.key.minute)).collect();
+            let expect: Vec<Edge> = truth(&all).edges.into_iter().filter(|edge| minutes.contains(edge.key.minute)).collect();
             prop_assert_eq!(part.rows, expect);
             Ok(())
         })?;
@@ -185,7 +213,7 @@ fn counted_beside_seals() {
             edges.merge(make::put_right(block, &before, &now).unwrap().0);
             let mut rows = edges.into_rows();
             rows.retain(|row| !row.counts.is_empty());
-            prop_assert_eq!(rows, truth(&all).0);
+            prop_assert_eq!(rows, truth(&all).edges);
             // And as upkeep does it.
             storage.settle().await.unwrap();
             prop_assert!(storage.snapshot(TenantId(0)).blocks.iter().all(|block| make::is_counted(&block.meta)));
@@ -202,7 +230,7 @@ fn some() -> Vec<Vec<Span>> {
     (0..6).map(|_| prop::collection::vec(span(), 20).new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// Blocks of the first format, without edges and links, answer from their spans; beside newer blocks too, and after merges.
+/// Blocks of the first format, without edges, links and traces, answer from their spans; beside newer blocks too, and after merges.
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_of_the_first_format() {
     let dir = tempfile::tempdir().unwrap();
@@ -225,7 +253,7 @@ async fn blocks_of_the_first_format() {
     for (id, meta) in metas {
         let mut meta: crate::block::BlockMeta = serde_json::from_str(&meta).unwrap();
         assert!(meta.files.iter().any(|file| file.kind == FileKind::Edg) && meta.files.iter().any(|file| file.kind == FileKind::Lnk));
-        meta.files.retain(|file| !matches!(file.kind, FileKind::Edg | FileKind::Lnk));
+        meta.files.retain(|file| !matches!(file.kind, FileKind::Edg | FileKind::Lnk | FileKind::Trc));
         meta.format = 1;
         catalog.execute("UPDATE blocks SET meta = ? WHERE id = ?", rusqlite::params![serde_json::to_string(&meta).unwrap(), id]).unwrap();
     }
@@ -243,7 +271,7 @@ async fn blocks_of_the_first_format() {
     assert_eq!(seen(&storage), truth(&batches.concat()));
 }
 
-/// A damaged `.edg` or `.lnk` is passed over: answers come from the rows; repair writes it anew.
+/// A damaged `.edg`, `.lnk` or `.trc` is passed over: answers come from the rows; repair writes it anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_files() {
     let dir = tempfile::tempdir().unwrap();
@@ -254,7 +282,7 @@ async fn damaged_files() {
     let expect = truth(&batches.concat());
     assert_eq!(seen(&storage), expect);
     let blocks = storage.snapshot(TenantId(0)).blocks;
-    for kind in [FileKind::Edg, FileKind::Lnk] {
+    for kind in [FileKind::Edg, FileKind::Lnk, FileKind::Trc] {
         let meta = &blocks.iter().find(|block| block.meta.files.iter().any(|file| file.kind == kind)).unwrap().meta;
         let path = dir.path().join(names::block_file(meta.tenant, meta.signal, meta.id, kind));
         let mut bytes = std::fs::read(&path).unwrap();

@@ -312,14 +312,14 @@ fn weight(trace_state: &str) -> f64 {
 }
 
 /// A text column, plain or dictionary, with the interned form of each dictionary entry once it was needed.
-struct TextColumn<'a> {
+pub(crate) struct TextColumn<'a> {
     keys: Option<&'a Int32Array>,
     values: Option<&'a StringArray>,
     known: Vec<Option<Text>>,
 }
 
 impl<'a> TextColumn<'a> {
-    fn new(rows: &'a RecordBatch, name: &str) -> Self {
+    pub(crate) fn new(rows: &'a RecordBatch, name: &str) -> Self {
         let none = Self { keys: None, values: None, known: Vec::new() };
         let Some(array) = rows.column_by_name(name) else {
             return none;
@@ -336,7 +336,7 @@ impl<'a> TextColumn<'a> {
         Self { keys: Some(dictionary.keys()), values: Some(values), known: vec![None; values.len()] }
     }
 
-    fn text(&mut self, row: usize) -> &'a str {
+    pub(crate) fn text(&mut self, row: usize) -> &'a str {
         let Some(values) = self.values else {
             return "";
         };
@@ -346,6 +346,11 @@ impl<'a> TextColumn<'a> {
             None => row,
         };
         if values.is_null(at) { "" } else { values.value(at) }
+    }
+
+    pub(crate) fn interned(&mut self, texts: &mut Texts, row: usize) -> Text {
+        let cell = self.cell(texts, row);
+        cell.known.unwrap_or_else(|| texts.intern(cell.text))
     }
 
     fn cell(&mut self, texts: &mut Texts, row: usize) -> Cell<'a> {

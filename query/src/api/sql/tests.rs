@@ -102,6 +102,6 @@ async fn schema() {
     let schema: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(status, 200);
     let names: Vec<&str> = schema["tables"].as_array().unwrap().iter().map(|table| table["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["spans", "logs", "metrics", "edges", "hops", "traces", "services", "links", "exemplars"]);
+    assert_eq!(names, ["spans", "logs", "metrics", "edges", "hops", "trace_parts", "traces", "services", "links", "exemplars"]);
     assert_eq!(schema["tables"][0]["columns"][1], json!({"name": "trace_id", "type": "text", "about": "hex text, 32 digits"}));
 }

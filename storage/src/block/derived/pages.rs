@@ -1,4 +1,4 @@
-//! Rows sorted by a key, in pages: the payload of `X.edg` and `X.lnk`, inside a side file (`checked.rs`).
+//! Rows sorted by a key, in pages: the payload of `X.edg`, `X.lnk` and `X.trc`, inside a side file (`checked.rs`).
 //!
 //! ```text
 //! ┌──────────┬─────────────────────────────────────────────┬───────────┐
@@ -27,8 +27,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) const VERSION: u8 = 1;
-/// Unpacked; a page ends with the row that reaches it.
-const PAGE_BYTES: usize = 32 << 10;
 /// A page of one row may be larger, by the texts of that row.
 const PAGE_BYTES_MAX: u32 = 1 << 28;
 const ENTRY_BYTES: usize = 44;
@@ -40,11 +38,16 @@ pub(crate) type Key = [u8; 16];
 /// A row of a derived dataset.
 pub(crate) trait Row: Sized {
     const KIND: FileKind;
+    /// Unpacked; a page ends with the row that reaches it.
+    const PAGE_BYTES: usize = 32 << 10;
     fn key(&self) -> Key;
     fn encode(&self, out: &mut PageOut);
     /// `None`: broken.
     fn decode(from: &mut PageIn<'_>) -> Option<Self>;
 }
+
+/// Numbers that a page remembers from row to row.
+const NOTES: usize = 2;
 
 /// A page being written.
 #[derive(Debug, Default)]
@@ -52,6 +55,7 @@ pub(crate) struct PageOut {
     rows: Vec<u8>,
     texts: Vec<u8>,
     known: HashMap<Arc<str>, u64>,
+    noted: [i64; NOTES],
 }
 
 impl PageOut {
@@ -69,6 +73,12 @@ impl PageOut {
 
     pub(crate) fn signed(&mut self, number: i64) {
         self.number(((number << 1) ^ (number >> 63)) as u64);
+    }
+
+    /// A number as what it is behind the one noted in its place, wrapping; `next` is noted then.
+    pub(crate) fn behind(&mut self, place: usize, number: i64, next: i64) {
+        self.signed(number.wrapping_sub(self.noted[place]));
+        self.noted[place] = next;
     }
 
     pub(crate) fn text(&mut self, text: &str) {
@@ -96,6 +106,7 @@ impl PageOut {
         raw.append(&mut self.texts);
         raw.append(&mut self.rows);
         self.known.clear();
+        self.noted = [0; NOTES];
         let length = u32::try_from(raw.len()).ok().filter(|length| *length <= PAGE_BYTES_MAX);
         let length = length.ok_or_else(|| Error::Internal(format!("a page of {} bytes", raw.len())))?;
         let mut out = length.to_le_bytes().to_vec();
@@ -109,6 +120,7 @@ impl PageOut {
 pub(crate) struct PageIn<'a> {
     rest: &'a [u8],
     texts: &'a [Arc<str>],
+    noted: [i64; NOTES],
 }
 
 impl PageIn<'_> {
@@ -133,6 +145,15 @@ impl PageIn<'_> {
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let number = self.number()?;
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
+    /// What [`PageOut::behind`] wrote; [`Self::note`] says what is noted then.
+    pub(crate) fn behind(&mut self, place: usize) -> Option<i64> {
+        Some(self.noted[place].wrapping_add(self.signed()?))
+    }
+
+    pub(crate) fn note(&mut self, place: usize, next: i64) {
+        self.noted[place] = next;
     }
 
     pub(crate) fn text(&mut self) -> Option<Arc<str>> {
@@ -172,7 +193,7 @@ impl<R: Row> PagesWriter<R> {
         self.keys = Some((self.keys.map_or_else(|| row.key(), |keys| keys.0), row.key()));
         row.encode(&mut self.page);
         self.rows += 1;
-        if self.page.len() >= PAGE_BYTES { self.end_page() } else { Ok(()) }
+        if self.page.len() >= R::PAGE_BYTES { self.end_page() } else { Ok(()) }
     }
 
     fn end_page(&mut self) -> Result<()> {
@@ -257,6 +278,15 @@ impl<R: Row> Pages<R> {
         self.pages.len()
     }
 
+    pub(crate) fn name(&self) -> &str {
+        self.source.name()
+    }
+
+    /// The first and last key of a page.
+    pub(crate) fn keys(&self, at: usize) -> (Key, Key) {
+        (self.pages[at].first, self.pages[at].last)
+    }
+
     /// Pages that may hold keys in `from..=to`.
     pub(crate) fn between(&self, from: Key, to: Key) -> Range<usize> {
         let start = self.pages.partition_point(|page| page.last < from);
@@ -315,7 +345,7 @@ fn unpack<R: Row>(raw: &[u8], rows: u32) -> Option<Vec<R>> {
         texts.push(std::str::from_utf8(text).ok()?.into());
         rest = after;
     }
-    let mut page = PageIn { rest, texts: &texts };
+    let mut page = PageIn { rest, texts: &texts, noted: [0; NOTES] };
     let rows = (0..rows).map(|_| R::decode(&mut page)).collect::<Option<Vec<R>>>()?;
     page.rest.is_empty().then_some(rows)
 }

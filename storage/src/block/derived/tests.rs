@@ -1,12 +1,15 @@
 use super::pages::{Pages, PagesWriter, Row};
+use super::traces::TraceRow;
 use crate::block::tests::{Shelf, meta};
 use crate::block::{Block, FileKind};
 use crate::objects::names;
 use hopline_model::{Signal, SpanId, TraceId, UnixNanos};
 use hopline_trace::edges::{Edge, EdgeCounts, EdgeKey, Node};
 use hopline_trace::hops::HopKind;
+use hopline_trace::parts::PartRoot;
 use hopline_trace::spans::{Kind, Status};
-use hopline_trace::{Histogram, LinkRow};
+use hopline_trace::summary::Counts;
+use hopline_trace::{Histogram, LinkRow, Part};
 use proptest::prelude::*;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -77,6 +80,25 @@ fn link() -> impl Strategy<Value = LinkRow> {
 }
 
 /// Written, found by key and by range of keys, and never read as anything else when a bit is flipped or the end is missing.
+/// Its numbers need not fit together: what was written is read.
+fn part() -> impl Strategy<Value = Part> {
+    let nano = || prop_oneof![0u64..1_000, any::<u64>()];
+    let root = prop::option::of((any::<u32>(), nano(), text(), text(), prop::sample::select(&Status::ALL[..])));
+    let services = prop::collection::vec((text(), 0u64..300, 0u64..3), 0..5);
+    (1u32..1_000, any::<i64>(), nano(), 0u64..3, root, services).prop_map(|(rows, start, nano, error_count, root, services)| {
+        let later = |nano: u64| UnixNanos(start.checked_add_unsigned(nano).unwrap_or(i64::MAX));
+        let counts = |(name, spans, errors)| (name, Counts { spans, errors: if error_count > 0 { errors } else { 0 } });
+        Part {
+            rows,
+            start: UnixNanos(start),
+            end: later(nano),
+            error_count,
+            root: root.map(|(at, nano, service, name, status)| PartRoot { at: at % rows, start: later(nano), service, name, status }),
+            services: services.into_iter().map(counts).collect(),
+        }
+    })
+}
+
 fn round_trip<R: Row + PartialEq + Debug>(rows: Vec<R>, at: usize, bit: u8) -> Result<(), TestCaseError> {
     let shelf = Shelf::new();
     let mut meta = meta(Signal::Spans, rows.len() as u64);
@@ -122,6 +144,17 @@ proptest! {
     fn edges_round_trip(mut rows in prop::collection::vec(edge(), 0..60), at in any::<usize>(), bit in 0u8..8) {
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         round_trip(rows, at, bit)?;
+    }
+
+    #[test]
+    fn traces_round_trip(parts in prop::collection::vec((0u32..5, part()), 0..60), at in any::<usize>(), bit in 0u8..8) {
+        let mut end = 0;
+        let rows = parts.into_iter().map(|(gap, part)| {
+            let row = end + gap;
+            end = row + part.rows;
+            TraceRow { row, part }
+        });
+        round_trip(rows.collect(), at, bit)?;
     }
 
     #[test]
