@@ -3,21 +3,23 @@
 //! One budget for all. A sender (a token; without tokens an address) that holds something may grow to its share: three
 //! quarters of the budget, divided by the senders that hold something now. The last quarter is what a quiet sender finds free.
 //! A sender that holds nothing is let in whenever there is room, so a request larger than its share still gets through, alone.
+//!
+//! Who waits stands in a queue. When room is given back, those it is enough for are let in, in the order they came; the others sleep
+//! on: with a thousand waiting, to wake all of them each time would take more than their requests do.
 
 use parking_lot::Mutex;
 use rand::Rng;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 #[derive(Debug)]
 pub(crate) struct Admission {
     budget: usize,
     wait: Duration,
     state: Mutex<State>,
-    freed: Notify,
     /// Refusals since room was last found at once: the hint grows with them.
     pressure: AtomicU64,
 }
@@ -29,6 +31,24 @@ struct State {
     /// What decoded requests take beyond that, until they are stored.
     over: usize,
     by_sender: HashMap<u64, usize>,
+    waiting: VecDeque<Waiting>,
+    /// Who waited so far: each has a number of its own, ascending in the queue.
+    numbers: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    number: u64,
+    sender: u64,
+    needed: usize,
+    held: usize,
+    room: oneshot::Sender<Permit>,
+}
+
+/// A place in the queue, left when dropped.
+struct Place<'a> {
+    admission: &'a Admission,
+    number: u64,
 }
 
 /// Bytes taken, given back when dropped.
@@ -48,7 +68,7 @@ pub(crate) struct Overloaded {
 
 impl Admission {
     pub(crate) fn new(budget: usize, wait: Duration) -> Arc<Self> {
-        Arc::new(Self { budget: budget.max(1), wait, state: Mutex::default(), freed: Notify::new(), pressure: AtomicU64::new(0) })
+        Arc::new(Self { budget: budget.max(1), wait, state: Mutex::default(), pressure: AtomicU64::new(0) })
     }
 
     /// Room for `needed` bytes, of which `held` are taken now: the rest is taken as it arrives, so that a body that never comes
@@ -56,40 +76,31 @@ impl Admission {
     pub(crate) async fn take(self: &Arc<Self>, sender: u64, needed: usize, held: usize) -> Result<Permit, Overloaded> {
         let needed = needed.clamp(1, self.budget);
         let bytes = held.clamp(1, needed);
-        if self.try_take(sender, needed, bytes) {
-            self.pressure.store(0, Ordering::Relaxed);
-            return Ok(Permit { admission: self.clone(), sender, bytes, over: 0 });
-        }
-        let deadline = tokio::time::Instant::now() + self.wait;
-        loop {
-            // Listened to before it is asked: what is freed in between is not missed.
-            let mut freed = std::pin::pin!(self.freed.notified());
-            freed.as_mut().enable();
-            if self.try_take(sender, needed, bytes) {
-                return Ok(Permit { admission: self.clone(), sender, bytes, over: 0 });
+        let (place, mut room) = {
+            let mut state = self.state.lock();
+            if state.take(self.budget, sender, needed, bytes) {
+                self.pressure.store(0, Ordering::Relaxed);
+                return Ok(self.permit(sender, bytes));
             }
-            if tokio::time::timeout_at(deadline, freed).await.is_err() {
-                return Err(self.refuse());
-            }
+            let (room, given) = oneshot::channel();
+            state.numbers += 1;
+            let number = state.numbers;
+            state.waiting.push_back(Waiting { number, sender, needed, held: bytes, room });
+            (Place { admission: self, number }, given)
+        };
+        if let Ok(Ok(permit)) = tokio::time::timeout(self.wait, &mut room).await {
+            return Ok(permit);
         }
+        drop(place);
+        // Given in the last moment.
+        room.try_recv().map_err(|_| self.refuse())
     }
 
-    fn try_take(&self, sender: u64, needed: usize, held: usize) -> bool {
-        let mut state = self.state.lock();
-        let mine = state.by_sender.get(&sender).copied().unwrap_or(0);
-        // What a sender runs over by counts in its own share; it shuts out the others only beyond the budget again.
-        if state.used + state.over.saturating_sub(self.budget) + needed > self.budget {
-            return false;
-        }
-        if mine > 0 && mine + needed > self.budget / 4 * 3 / state.by_sender.len() {
-            return false;
-        }
-        state.used += held;
-        *state.by_sender.entry(sender).or_default() += held;
-        true
+    fn permit(self: &Arc<Self>, sender: u64, bytes: usize) -> Permit {
+        Permit { admission: self.clone(), sender, bytes, over: 0 }
     }
 
-    fn give_back(&self, sender: u64, bytes: usize, over: usize) {
+    fn give_back(self: &Arc<Self>, sender: u64, bytes: usize, over: usize) {
         let mut state = self.state.lock();
         state.used -= bytes;
         state.over -= over;
@@ -99,8 +110,12 @@ impl Admission {
                 state.by_sender.remove(&sender);
             }
         }
+        let let_in = state.let_in(self.budget);
         drop(state);
-        self.freed.notify_waiters();
+        for waiting in let_in {
+            // Who is gone by now gives it back.
+            drop(waiting.room.send(self.permit(waiting.sender, waiting.held)));
+        }
     }
 
     fn refuse(&self) -> Overloaded {
@@ -115,6 +130,51 @@ impl Admission {
 
     pub(crate) fn budget(&self) -> usize {
         self.budget
+    }
+}
+
+impl State {
+    /// Takes `held`, if there is room for `needed`.
+    fn take(&mut self, budget: usize, sender: u64, needed: usize, held: usize) -> bool {
+        // What a sender runs over by counts in its own share; it shuts out the others only beyond the budget again.
+        if self.used + self.over.saturating_sub(budget) + needed > budget {
+            return false;
+        }
+        let mine = self.by_sender.get(&sender).copied().unwrap_or(0);
+        if mine > 0 && mine + needed > budget / 4 * 3 / self.by_sender.len() {
+            return false;
+        }
+        self.used += held;
+        *self.by_sender.entry(sender).or_default() += held;
+        true
+    }
+
+    /// Those waiting for whom there is room now.
+    fn let_in(&mut self, budget: usize) -> Vec<Waiting> {
+        let (mut let_in, mut at) = (Vec::new(), 0);
+        // Most that wait are one sender's, with its share taken: the next of them need not ask for as much.
+        let mut refused = None;
+        while let Some(&Waiting { sender, needed, held, .. }) = self.waiting.get(at) {
+            let known = refused.is_some_and(|(of, least)| of == sender && least <= needed);
+            if !known && self.take(budget, sender, needed, held) {
+                let_in.extend(self.waiting.remove(at));
+                continue;
+            }
+            if !known {
+                refused = Some((sender, needed));
+            }
+            at += 1;
+        }
+        let_in
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.admission.state.lock();
+        if let Ok(at) = state.waiting.binary_search_by_key(&self.number, |waiting| waiting.number) {
+            state.waiting.remove(at);
+        }
     }
 }
 
@@ -195,6 +255,40 @@ mod tests {
         let refused = hint(0);
         assert!(Duration::from_secs(1) <= refused && refused <= Duration::from_millis(1500));
         assert!(hint(u64::MAX / 100) <= Duration::from_secs(12));
+    }
+
+    /// Those waiting are let in in the order they came, as far as there is room for them; who gave up or went away is in nobody's way.
+    #[tokio::test]
+    async fn in_the_order_they_came() {
+        let admission = Admission::new(1000, Duration::from_millis(500));
+        let first = admission.take(1, 1_000, 1_000).await.expect("room");
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let wait = |name: u64, needed: usize| {
+            let (admission, order) = (admission.clone(), order.clone());
+            tokio::spawn(async move {
+                let permit = admission.take(name, needed, needed).await;
+                order.lock().push((name, permit.is_ok()));
+                permit
+            })
+        };
+        let gone = wait(2, 100);
+        let mut waiting = Vec::new();
+        for (name, needed) in [(3, 200), (4, 900), (5, 200), (6, 200), (7, 500)] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            waiting.push(wait(name, needed));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        gone.abort();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(admission.state.lock().waiting.len(), 5);
+        drop(first);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(*order.lock(), [(3, true), (5, true), (6, true)]);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(*order.lock(), [(3, true), (5, true), (6, true), (4, false), (7, false)]);
+        assert!(admission.state.lock().waiting.is_empty());
+        drop(waiting);
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 
     /// A body that never comes holds what was taken for it, not what it promised.

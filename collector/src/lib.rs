@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`config`] | settings with their defaults |
 //! | [`serve`] | the doors: accept, TLS, HTTP/1.1 and HTTP/2, drain |
+//! | `passing` | bytes that nobody wants are passed over in the kernel |
 //! | `receive` | one request: who, how large, which encoding; the answer |
 //! | [`decode`] | protobuf or JSON bytes → Arrow rows; what is refused, and the words for it |
 //! | [`process`] | what is done to values at the door: redaction |
@@ -20,6 +21,7 @@ pub mod config;
 pub mod serve;
 
 mod admit;
+mod passing;
 pub mod cardinality;
 pub mod decode;
 pub mod process;

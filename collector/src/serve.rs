@@ -3,6 +3,7 @@
 //! Both doors answer gRPC and HTTP alike; a client that was pointed at the wrong one still works.
 
 use crate::config::Config;
+use crate::passing::Passing;
 use crate::receive::{self, Connection, Shared};
 use hopline_model::Clock;
 use hopline_model::auth::Auth;
@@ -158,12 +159,15 @@ impl Door {
             None => {
                 // Nothing else watches a connection that never says a word.
                 match tokio::time::timeout(limit, stream.peek(&mut [0])).await {
-                    Ok(Ok(bytes)) if bytes > 0 => self.serve(stream, peer, watcher).await,
+                    Ok(Ok(bytes)) if bytes > 0 => {
+                        let connection = Connection::new(peer);
+                        self.serve(Passing::new(stream, connection.unwanted.clone()), connection, watcher).await;
+                    }
                     _ => self.shared.counter_slow_connection(),
                 }
             }
             Some(tls) => match tokio::time::timeout(limit, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream, peer, watcher).await,
+                Ok(Ok(stream)) => self.serve(stream, Connection::new(peer), watcher).await,
                 Ok(Err(error)) => {
                     self.shared.note_error(peer, "tls", &format!("no TLS handshake: {error}: is the client set to http:// instead of https://?"))
                 }
@@ -175,7 +179,7 @@ impl Door {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: S,
-        peer: SocketAddr,
+        remembered: Arc<Connection>,
         watcher: hyper_util::server::graceful::Watcher,
     ) {
         let config = &self.shared.config;
@@ -198,7 +202,7 @@ impl Door {
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20));
         let shared = self.shared.clone();
-        let remembered = Connection::new(peer);
+        let peer = remembered.peer;
         let service = service_fn(move |request| receive::answer(shared.clone(), remembered.clone(), request));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {

@@ -34,6 +34,11 @@ pub(crate) struct Dictionary {
 }
 
 impl Dictionary {
+    /// So many more rows follow.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.keys.reserve(rows);
+    }
+
     pub(crate) fn push(&mut self, value: &str) {
         let key = self.intern(value);
         self.keys.push(key);
@@ -132,6 +137,13 @@ pub(crate) struct Text {
 }
 
 impl Text {
+    /// So many more rows follow, with about so many bytes in all.
+    pub(crate) fn reserve(&mut self, rows: usize, bytes: usize) {
+        self.text.reserve(bytes);
+        self.ends.reserve(rows);
+        self.valid.reserve(rows);
+    }
+
     /// What was appended since the last push is a value.
     pub(crate) fn push(&mut self) {
         self.ends.push(self.text.len() as i32);
@@ -194,6 +206,12 @@ impl<const N: usize> Default for Ids<N> {
 }
 
 impl<const N: usize> Ids<N> {
+    /// So many more rows follow.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.bytes.reserve(rows * N);
+        self.valid.reserve(rows);
+    }
+
     pub(crate) fn push(&mut self, id: Option<[u8; N]>) {
         self.bytes.extend_from_slice(&id.unwrap_or([0; N]));
         self.valid.push(id.is_some());

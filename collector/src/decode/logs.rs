@@ -1,9 +1,10 @@
 //! `ExportLogsServiceRequest` → rows of logs.
 
 use super::Decoded;
-use super::attributes::{Context, Pairs, Trouble, Value, value, write_pairs, write_value};
+use super::attributes::{Context, Trouble, Value, value, write_value};
 use super::columns::{Dictionary, Ids, Text, batch, id, indexes, numbers, optional_times, times};
 use super::origin::{Origin, Own};
+use super::pairs::{Pairs, write_pairs};
 use super::reject::{Reject, Rejected, Warning};
 use super::spans::settle;
 use super::wire::{Fields, Malformed, merge};
@@ -76,17 +77,24 @@ fn scope_logs<'a>(
     context: &Context<'_>,
     scratch: &mut Pairs<'a>,
 ) -> Result<(), Malformed> {
-    let (mut scope, mut schema_url) = (None, "");
+    let (mut scope, mut schema_url, mut records) = (None, "", 0);
     let mut fields = Fields::new(message);
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => merge(&mut scope, field.bytes()?),
-            2 => drop(field.bytes()?),
+            2 => {
+                field.bytes()?;
+                records += 1;
+            }
             3 => schema_url = field.text()?,
             _ => {}
         }
     }
     let group_reject = settle(origin.scope(&scope.unwrap_or_default(), schema_url, context))?.or(resource_reject);
+    if group_reject.is_none() {
+        // Records too small to say anything are not made room for.
+        columns.reserve(records.min(message.len() / 32).min(context.limits.records_max), message.len());
+    }
     let (before, rejected_before) = (columns.time.len(), rejected.total());
     let mut fields = Fields::new(message);
     while let Some((number, field)) = fields.next()? {
@@ -112,6 +120,24 @@ fn none(id: &[u8]) -> bool {
 }
 
 impl Columns {
+    /// So many more records follow, of so many bytes.
+    fn reserve(&mut self, rows: usize, bytes: usize) {
+        self.time.reserve(rows);
+        self.observed_time.reserve(rows);
+        self.trace_id.reserve(rows);
+        self.span_id.reserve(rows);
+        self.severity_number.reserve(rows);
+        for texts in [&mut self.severity_text, &mut self.event_name] {
+            texts.reserve(rows);
+        }
+        for numbers in [&mut self.flags, &mut self.dropped_attributes_count] {
+            numbers.reserve(rows);
+        }
+        self.attributes.reserve(rows, bytes / 4);
+        self.body.reserve(rows, bytes / 8);
+        self.extra.reserve(rows, 0);
+    }
+
     /// Reads one `LogRecord` and pushes its row; on trouble nothing is pushed.
     fn record<'a>(&mut self, message: &'a [u8], context: &Context<'_>, pairs: &mut Pairs<'a>) -> Result<(), Trouble> {
         context.record()?;

@@ -1,9 +1,10 @@
 //! `ExportMetricsServiceRequest` → rows of metrics, one per data point.
 
 use super::Decoded;
-use super::attributes::{Context, Pairs, Trouble, hash_all, write_pairs};
+use super::attributes::{Context, Trouble, hash_all};
 use super::columns::{Dictionary, Text, batch, booleans, indexes, numbers, optional, optional_times, times};
 use super::origin::{Origin, Own};
+use super::pairs::{Pairs, write_pairs};
 use super::reject::{Reject, Rejected, Warning};
 use super::spans::{list, push_enum, settle, write_hex, write_u64};
 use super::wire::{Fields, Malformed, merge};

@@ -8,7 +8,9 @@
 //! | [`compression`] | gzip, zstd and deflate → bytes, within a limit |
 //! | `wire` | fields of a protobuf message, one after the other |
 //! | `columns` | growing Arrow columns: dictionaries, texts, ids |
-//! | `attributes` | `AnyValue` and attributes → canonical JSON text, redacted on the way |
+//! | `attributes` | `AnyValue` → canonical JSON text, redacted on the way |
+//! | `pairs` | attributes of one list → one object |
+//! | `known` | what of attributes was seen before, and need not be read again |
 //! | `origin` | resource and scope → the columns they fill |
 //! | `spans` `logs` `metrics` | one signal each |
 //! | `reject` | what is refused, and the words for it |
@@ -20,9 +22,11 @@ mod attributes;
 mod columns;
 mod json;
 mod json_schema;
+mod known;
 mod logs;
 mod metrics;
 mod origin;
+mod pairs;
 mod reject;
 mod spans;
 mod wire;

@@ -1,8 +1,9 @@
 //! Resource and scope → the columns they fill, the same in each signal.
 
 use super::Visit;
-use super::attributes::{Context, Pairs, Trouble, Value, hash_all, value, write_members};
+use super::attributes::{Context, Trouble, Value, hash_all, value};
 use super::columns::Dictionary;
+use super::pairs::{Pairs, write_members};
 use super::wire::{Fields, Malformed};
 use arrow::array::ArrayRef;
 use hopline_model::attributes::{write_int, write_string};

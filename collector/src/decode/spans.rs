@@ -1,8 +1,9 @@
 //! `ExportTraceServiceRequest` → rows of spans.
 
-use super::attributes::{Context, Pairs, Trouble, write_pairs};
+use super::attributes::{Context, Trouble};
 use super::columns::{Dictionary, Ids, Text, batch, id, indexes, numbers, times};
 use super::origin::{Origin, Own};
+use super::pairs::{Pairs, write_pairs};
 use super::reject::{Reject, Rejected};
 use super::wire::{Fields, Malformed, merge};
 use super::{Decoded, Limits};
@@ -106,17 +107,24 @@ fn scope_spans<'a>(
     context: &Context<'_>,
     scratch: &mut Scratch<'a>,
 ) -> Result<(), Malformed> {
-    let (mut scope, mut schema_url) = (None, "");
+    let (mut scope, mut schema_url, mut spans) = (None, "", 0);
     let mut fields = Fields::new(message);
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => merge(&mut scope, field.bytes()?),
-            2 => drop(field.bytes()?),
+            2 => {
+                field.bytes()?;
+                spans += 1;
+            }
             3 => schema_url = field.text()?,
             _ => {}
         }
     }
     let group_reject = settle(origin.scope(&scope.unwrap_or_default(), schema_url, context))?.or(resource_reject);
+    if group_reject.is_none() {
+        // Spans too small to be any are not made room for.
+        columns.reserve(spans.min(message.len() / 64).min(context.limits.records_max), message.len());
+    }
     let (before, rejected_before) = (columns.span_id.len(), rejected.total());
     let mut fields = Fields::new(message);
     while let Some((number, field)) = fields.next()? {
@@ -137,6 +145,26 @@ fn scope_spans<'a>(
 }
 
 impl Columns {
+    /// So many more spans follow, of so many bytes.
+    fn reserve(&mut self, rows: usize, bytes: usize) {
+        self.trace_id.reserve(rows);
+        self.span_id.reserve(rows);
+        self.parent_span_id.reserve(rows);
+        for numbers in [&mut self.start_time, &mut self.duration_nano] {
+            numbers.reserve(rows);
+        }
+        for texts in [&mut self.name, &mut self.kind, &mut self.status_code, &mut self.status_message, &mut self.trace_state] {
+            texts.reserve(rows);
+        }
+        for numbers in [&mut self.flags, &mut self.dropped_attributes_count, &mut self.dropped_events_count, &mut self.dropped_links_count] {
+            numbers.reserve(rows);
+        }
+        self.attributes.reserve(rows, bytes / 2);
+        for texts in [&mut self.events, &mut self.links, &mut self.extra] {
+            texts.reserve(rows, 0);
+        }
+    }
+
     /// Reads one `Span` and pushes its row; on trouble nothing is pushed.
     fn span<'a>(&mut self, message: &'a [u8], context: &Context<'_>, scratch: &mut Scratch<'a>) -> Result<(), Trouble> {
         let Limits { events_max, .. } = context.limits;

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 mod kept;
+mod known;
 
 const RECEIVED: UnixNanos = UnixNanos(1_700_000_000_000_000_000);
 

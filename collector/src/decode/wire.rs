@@ -160,7 +160,7 @@ impl<'a> Field<'a> {
 
     #[inline(always)]
     pub(crate) fn text(self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed::new("protobuf: a text is not UTF-8"))
+        utf8(self.bytes()?)
     }
 
     #[inline(always)]
@@ -227,6 +227,11 @@ impl<'a> Field<'a> {
         }
         Ok(())
     }
+}
+
+#[inline(always)]
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| Malformed::new("protobuf: a text is not UTF-8"))
 }
 
 /// A singular message's bytes; a second occurrence is joined to the first.

@@ -87,7 +87,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, connection: &Arc<Connection>, r
     match export(shared, connection, &head, &mut body).await {
         Ok(reply) => reply,
         Err(refusal) => {
-            super::leave(&head, &mut body, &refusal).await;
+            super::leave(connection, &head, &mut body, &refusal).await;
             shared.refused(connection, head.headers.get(header::USER_AGENT), GRPC, &refusal);
             grpc_refusal(&refusal)
         }

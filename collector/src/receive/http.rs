@@ -23,7 +23,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, connection: &Arc<Connection>, r
             match export(shared, connection, &head, &mut body, encoding).await {
                 Ok(reply) => reply,
                 Err(refusal) => {
-                    super::leave(&head, &mut body, &refusal).await;
+                    super::leave(connection, &head, &mut body, &refusal).await;
                     shared.refused(connection, head.headers.get(header::USER_AGENT), transport(encoding.unwrap_or(Encoding::Json)), &refusal);
                     http_refusal(&refusal, encoding.unwrap_or(Encoding::Json))
                 }

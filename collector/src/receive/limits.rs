@@ -5,6 +5,7 @@
 use super::{Kind, Refusal, Sender, Shared};
 use crate::admit::Permit;
 use crate::decode::compression::{self, Compression, Failed, RATIO_USUAL};
+use crate::passing::Unwanted;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -71,11 +72,15 @@ pub(crate) async fn read(shared: &Shared, sender: &Sender, body: &mut Incoming, 
 }
 
 /// Takes the rest of a body that is not wanted off the wire, so that the client reads its answer instead of a broken connection.
-/// Bounded in bytes and time, and nothing is kept.
-pub(crate) async fn discard(body: &mut Incoming) {
+/// Bounded in bytes and time, and nothing is kept; what is `unwanted` is not even read.
+pub(crate) async fn discard(body: &mut Incoming, unwanted: Option<&Unwanted>) {
+    let unwanted = unwanted.map(Unwanted::begin);
     let discard = async {
         let mut bytes = 0;
         while bytes < DISCARD_BYTES_MAX {
+            if let Some(unwanted) = &unwanted {
+                unwanted.missing(body.size_hint().exact().unwrap_or(0));
+            }
             match body.frame().await {
                 Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
                 _ => break,

@@ -19,10 +19,11 @@ pub(crate) use reply::{Kind, Refusal};
 use crate::admit::Admission;
 use crate::cardinality::Cardinality;
 use crate::config::Config;
+use crate::passing::Unwanted;
 use crate::process::Redactor;
 use crate::status::{Counters, Exporter, Register, TRANSPORTS};
 use crate::turns::Turns;
-use ::http::{HeaderMap, HeaderValue, Request, Response, header};
+use ::http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use bytes::Bytes;
 use futures::FutureExt;
 use hopline_model::auth::{Auth, Denied, Scope};
@@ -64,13 +65,15 @@ impl std::fmt::Debug for Shared {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
+    /// What of the bytes to come need not be read.
+    pub(crate) unwanted: Arc<Unwanted>,
     /// The exporter seen last: a request that cannot be read is put down to it.
     pub(crate) exporter: parking_lot::Mutex<Option<Exporter>>,
 }
 
 impl Connection {
     pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
-        Arc::new(Self { peer, exporter: Default::default() })
+        Arc::new(Self { peer, unwanted: Arc::default(), exporter: Default::default() })
     }
 }
 
@@ -110,9 +113,11 @@ pub(crate) async fn answer(shared: Arc<Shared>, connection: Arc<Connection>, req
 
 /// Before a refusal is answered: what of the body is still on its way is taken off the wire, unless the client waits to be told to
 /// send it, or was too slow already.
-async fn leave(head: &::http::request::Parts, body: &mut Incoming, refusal: &Refusal) {
+async fn leave(connection: &Connection, head: &::http::request::Parts, body: &mut Incoming, refusal: &Refusal) {
     if !body.is_end_stream() && !head.headers.contains_key(header::EXPECT) && refusal.kind != Kind::Slow {
-        limits::discard(body).await;
+        // Of many requests on one connection at once, no one's bytes stand apart.
+        let unwanted = (head.version <= Version::HTTP_11).then_some(&*connection.unwanted);
+        limits::discard(body, unwanted).await;
     }
 }
 

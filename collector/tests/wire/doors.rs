@@ -109,6 +109,44 @@ async fn o22_keep_alive_and_pipelining() {
     assert_eq!(server.collector.status()["connections"], 1);
 }
 
+/// The body of a refused request is passed over to its last byte and not a byte further, whatever its size, whatever stands in it, and in
+/// whatever pieces it comes: each request behind it on the connection is answered, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_bodies_end_where_they_end() {
+    let server = Server::start().await;
+    let good = b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    for (at, size) in [1, 8 << 10, 32 << 10, (32 << 10) + 1, 65_000, (64 << 10) + 1, 100_000, 250_000, 1 << 20, (3 << 20) + 7].into_iter().enumerate()
+    {
+        let head = format!("POST /v1/nothing HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n");
+        // A body read as requests would be answered.
+        let body: Vec<u8> = good.iter().copied().cycle().take(size).collect();
+        let bytes = [head.as_bytes(), &body[..], good].concat().repeat(3);
+        let (mut read, mut write) = TcpStream::connect(server.address(Way::Http)).await.unwrap().into_split();
+        let writer = tokio::spawn(async move {
+            let piece = [usize::MAX, 100_000, 33_333, 4_096][at % 4].max(size / 100);
+            for bytes in bytes.chunks(piece) {
+                write.write_all(bytes).await.unwrap();
+                if at % 2 == 1 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+            write
+        });
+        let mut seen = Vec::new();
+        let statuses = |seen: &[u8]| {
+            let text = String::from_utf8_lossy(seen);
+            text.match_indices("HTTP/1.1 ").map(|(at, _)| text[at + 9..at + 12].to_owned()).collect::<Vec<_>>()
+        };
+        while statuses(&seen).len() < 6 || !seen.ends_with(b"{}") {
+            assert!(read.read_buf(&mut seen).await.unwrap() > 0, "{size}: closed after {}", String::from_utf8_lossy(&seen));
+        }
+        let writer = writer.await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(30), read.read_buf(&mut seen)).await.is_err(), "{size}: something else was answered");
+        assert_eq!(statuses(&seen), ["404", "200", "404", "200", "404", "200"], "{size}");
+        drop(writer);
+    }
+}
+
 /// Clients may ping as often as they like: no GOAWAY says too_many_pings.
 #[tokio::test(flavor = "multi_thread")]
 async fn o22_keepalive_pings_are_welcome() {
