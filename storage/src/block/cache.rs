@@ -65,3 +65,10 @@ impl Opened {
 pub(crate) static OPENED: LazyLock<Cache<(Serial, What), Opened>> = LazyLock::new(|| {
     Cache::builder().max_capacity(CACHE_BYTES_MAX).weigher(|_, opened: &Opened| u32::try_from(opened.memory_bytes()).unwrap_or(u32::MAX)).build()
 });
+
+/// Lets go of all that a block has opened.
+pub(crate) fn forget(block: Serial) {
+    for what in [What::Rows, What::Tix, What::Tok, What::Index, What::Edges, What::Links] {
+        OPENED.invalidate(&(block, what));
+    }
+}

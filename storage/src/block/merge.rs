@@ -39,7 +39,7 @@ pub(crate) fn merge_blocks(target: Target<'_>, inputs: &[Input], memory_bytes: u
     let keys = choose_merged(&keys);
     let index = if target.signal == Signal::Logs { stacked(target, &inputs) } else { None };
     // One run in time order stays so; several may overlap.
-    let by_time = target.signal != Signal::Spans && inputs.len() == 1 && sorted(&files[0]);
+    let by_time = target.signal != Signal::Spans && inputs.len() == 1 && files[0].sorted;
     let mut writer = BlockWriter::new(target, keys, by_time, target.signal == Signal::Logs && index.is_none())?;
     for file in &files {
         writer.not_whole(&file.dense);
@@ -74,10 +74,6 @@ pub(crate) fn merge_blocks(target: Target<'_>, inputs: &[Input], memory_bytes: u
 pub(crate) fn read_block(block: &Arc<Block>, each: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
     let rows = WindowRows { window: 0, row: 0, rows: block.meta.rows };
     each_batch(&Input { block: block.clone(), rows }, &mut |file, batch| each(joined(&batch, &file.dense, block.meta.signal)?))
-}
-
-pub(super) fn sorted(file: &RowFile) -> bool {
-    file.metadata().row_groups().iter().all(|group| group.sorting_columns().is_some_and(|columns| !columns.is_empty()))
 }
 
 /// The indexes of all runs, if every one can be used.
@@ -257,11 +253,8 @@ fn times(file: &RowFile, rows: Range<usize>) -> Result<Vec<i64>> {
 /// Rows of a stretch: they stand in memory twice, as read and as woven.
 fn stretch_rows(files: &[Arc<RowFile>], memory_bytes: u64) -> usize {
     const ROWS_MAX: usize = 64 << 10;
-    let (mut bytes, mut rows) = (0, 0);
-    for group in files.iter().flat_map(|file| file.metadata().row_groups()) {
-        bytes += group.total_byte_size().max(0) as u64;
-        rows += group.num_rows().max(0) as u64;
-    }
+    let bytes: u64 = files.iter().map(|file| file.unpacked_bytes).sum();
+    let rows: u64 = files.iter().flat_map(|file| &file.groups).map(|group| group.rows as u64).sum();
     // Fixed columns take about this much whatever is in them.
     let fixed = schema(Signal::Spans).fields().len() as u64 * 8;
     let row_bytes = bytes / rows.max(1) * 2 + fixed;

@@ -9,8 +9,7 @@
 //! | `order` | in which order rows stand |
 //! | `dense` | attributes ⇄ columns of dense keys and a rest |
 //! | `checked` | checksums of everything, in stripes |
-//! | `parquet` | columns, encodings, footer: rows on disk |
-//! | `unpack` | its pages, unpacked with one context per thread |
+//! | `parquet` | columns, encodings, footer: rows on disk; what an opened file keeps of it |
 //! | `write` | rows → files |
 //! | `varint` | numbers in as few bytes as they need |
 //! | `tix` | trace id → rows |
@@ -21,6 +20,7 @@
 //! | `rewrite` | a block anew, without some of its rows |
 //! | `day` | trace ids of a day → its blocks |
 //! | `cache` | opened footers, directories, filters, bounded |
+//! | `candidates` | rows that can match, by row group |
 //! | `prune` | which rows can match, as far as meta, statistics and side files know |
 //! | `part` | a row group as the scan reads it: columns by page, when asked |
 //! | `scan` | a block as the scan sees it |
@@ -37,8 +37,6 @@ pub(crate) mod dense;
 pub(crate) mod checked;
 
 pub(crate) mod parquet;
-
-mod unpack;
 
 pub mod write;
 
@@ -59,6 +57,8 @@ pub(crate) mod rewrite;
 pub(crate) mod day;
 
 mod cache;
+
+mod candidates;
 
 mod prune;
 
@@ -109,7 +109,7 @@ impl Block {
         Arc::downgrade(&self.in_use)
     }
 
-    /// The Parquet file, footer read.
+    /// The Parquet file, opened.
     pub(crate) fn rows_file(&self) -> Result<Arc<parquet::RowFile>> {
         if let Some(Opened::Rows(file)) = OPENED.get(&(self.serial, What::Rows)) {
             return Ok(file);
@@ -184,5 +184,12 @@ impl Block {
 
     pub(crate) fn unusable(&self, kind: FileKind, error: &crate::Error) {
         tracing::warn!("block {}: {} is passed over, queries are slower: {error}", self.meta.id.0, crate::objects::names::extension(kind));
+    }
+}
+
+impl Drop for Block {
+    /// Makes room for blocks that there are.
+    fn drop(&mut self) {
+        cache::forget(self.serial);
     }
 }

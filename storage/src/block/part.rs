@@ -1,5 +1,6 @@
 //! A row group as the scan reads it: a column when it is asked for, and of it the pages of the rows in question.
 
+use super::candidates::Candidates;
 use super::dense::{DenseKey, dense_texts, join};
 use super::parquet::{OBSERVED_DELAY, PAGE_ROWS, RowFile};
 use crate::error::{Error, Result};
@@ -20,14 +21,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows that hold the words of a query, over the whole block.
-pub(crate) type Texts = Rc<Vec<(TextQuery, BooleanBuffer)>>;
+pub(crate) type Texts = Rc<Vec<(TextQuery, Candidates)>>;
 
 #[derive(Debug)]
 pub(crate) struct GroupPart {
     pub(crate) file: Arc<RowFile>,
     pub(crate) signal: Signal,
     pub(crate) group: usize,
-    pub(crate) candidates: BooleanBuffer,
+    /// `None`: all rows.
+    pub(crate) candidates: Option<BooleanBuffer>,
     pub(crate) texts: Texts,
     pub(crate) bytes_read: Arc<AtomicU64>,
     /// Columns read so far with the pages they cover; `None`: all.
@@ -35,7 +37,7 @@ pub(crate) struct GroupPart {
 }
 
 impl GroupPart {
-    pub(crate) fn new(file: Arc<RowFile>, signal: Signal, group: usize, candidates: BooleanBuffer, texts: Texts) -> Self {
+    pub(crate) fn new(file: Arc<RowFile>, signal: Signal, group: usize, candidates: Option<BooleanBuffer>, texts: Texts) -> Self {
         Self { file, signal, group, candidates, texts, bytes_read: Arc::default(), read: RefCell::default() }
     }
 
@@ -104,7 +106,7 @@ impl Part for GroupPart {
     }
 
     fn candidates(&self) -> BooleanBuffer {
-        self.candidates.clone()
+        self.candidates.clone().unwrap_or_else(|| BooleanBuffer::new_set(self.rows()))
     }
 
     fn column(&self, name: &str, mask: &BooleanBuffer) -> Result<Loaded> {
@@ -139,9 +141,8 @@ impl Part for GroupPart {
     }
 
     fn text_rows(&self, text: &TextMatcher) -> Result<Option<BooleanBuffer>> {
-        let group = self.file.groups[self.group];
         let known = self.texts.iter().find(|(query, _)| *query == text.query);
-        Ok(known.map(|(_, rows)| rows.slice(group.row, group.rows)))
+        Ok(known.map(|(_, rows)| rows.of_group(self.group, self.rows())))
     }
 
     fn attributes(&self, mask: &BooleanBuffer) -> Result<Loaded> {

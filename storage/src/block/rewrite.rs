@@ -1,7 +1,7 @@
 //! A block anew, without some of its rows: the others keep their order, their seq and their window.
 
 use super::dense::{DenseKey, choose_merged};
-use super::merge::{Input, add, each_batch, sorted};
+use super::merge::{Input, add, each_batch};
 use super::write::{BlockWriter, Target};
 use super::{Block, BlockMeta, WindowRows};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) fn rewrite_block(target: Target<'_>, block: &Arc<Block>, keep: &dyn Fn(u64) -> bool, check: &dyn Fn() -> Result<()>) -> Result<BlockMeta> {
     let file = block.rows_file()?;
     let keys: Vec<(&[DenseKey], u64)> = vec![(file.dense.as_slice(), block.meta.rows)];
-    let by_time = target.signal != Signal::Spans && sorted(&file);
+    let by_time = target.signal != Signal::Spans && file.sorted;
     // Bodies are tokenized again: nothing of a word that only a removed row had may stay.
     let mut writer = BlockWriter::new(target, choose_merged(&keys), by_time, target.signal == Signal::Logs)?;
     writer.not_whole(&file.dense);

@@ -29,29 +29,36 @@ impl Block {
 
     /// The row groups that may hold matching rows, with their times.
     pub(crate) fn parts(&self, filter: &Filter, range: TimeRange) -> Result<Vec<((i64, i64), Box<dyn Part + '_>)>> {
+        let runs = prune::first_runs(self, filter);
+        if runs.as_ref().is_some_and(|runs| runs.rows.is_empty()) {
+            return Ok(Vec::new());
+        }
         let file = self.rows_file()?;
-        let mut bound = Bound::new(self, &file);
+        let mut bound = Bound::new(self, &file, runs);
         let mut rows = bound.rows(filter);
         if !self.within(range)
             && let Some(inside) = bound.range(range)
         {
-            rows = Some(rows.map_or(inside.clone(), |rows| &rows & &inside));
+            rows = Some(match rows {
+                Some(rows) => rows.and(inside),
+                None => inside,
+            });
         }
         let texts = Rc::new(std::mem::take(&mut bound.texts));
         let mut side_bytes = bound.bytes_read;
         let mut parts: Vec<((i64, i64), Box<dyn Part + '_>)> = Vec::new();
-        for (at, group) in file.groups.iter().enumerate() {
-            let candidates = match &rows {
-                None => BooleanBuffer::new_set(group.rows),
-                Some(rows) => rows.slice(group.row, group.rows),
-            };
-            if !range.overlaps(UnixNanos(group.time.0), UnixNanos(group.time.1)) || candidates.count_set_bits() == 0 {
-                continue;
+        let mut add = |at: usize, candidates: Option<BooleanBuffer>| {
+            let time = file.groups[at].time;
+            if range.overlaps(UnixNanos(time.0), UnixNanos(time.1)) {
+                let part = GroupPart::new(file.clone(), self.meta.signal, at, candidates, texts.clone());
+                // What was read to find rows counts for the first of them.
+                part.bytes_read.store(std::mem::take(&mut side_bytes), Ordering::Relaxed);
+                parts.push((time, Box::new(part)));
             }
-            let part = GroupPart::new(file.clone(), self.meta.signal, at, candidates, texts.clone());
-            // What was read to find rows counts for the first of them.
-            part.bytes_read.store(std::mem::take(&mut side_bytes), Ordering::Relaxed);
-            parts.push((group.time, Box::new(part)));
+        };
+        match rows {
+            None => (0..file.groups.len()).for_each(|at| add(at, None)),
+            Some(rows) => rows.groups().for_each(|(at, candidates)| add(at, candidates)),
         }
         Ok(parts)
     }

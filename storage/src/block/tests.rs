@@ -95,6 +95,7 @@ pub(crate) fn snapshot(blocks: &[Arc<Block>]) -> Snapshot {
 pub(crate) fn stored(blocks: &[Arc<Block>]) -> Vec<RecordBatch> {
     let mut rows = Vec::new();
     for block in blocks {
+        super::parquet::tests::check(block);
         let mut count = 0;
         read_block(block, &mut |batch| {
             count += batch.num_rows() as u64;

@@ -178,9 +178,8 @@ fn attributes_in(block: &Arc<Block>) -> Result<HashMap<String, f64>> {
     let file = block.rows_file()?;
     let mut found: HashMap<String, f64> = HashMap::new();
     let mut rest = 0.0;
-    for chunk in file.metadata().row_groups().iter().flat_map(|group| group.columns()) {
-        let name = chunk.column_path().parts().first().map_or("", String::as_str);
-        let bytes = chunk.compressed_size().max(0) as f64;
+    for (name, bytes) in file.column_bytes() {
+        let bytes = bytes as f64;
         if name == column::ATTRIBUTES {
             rest += bytes;
         } else if let Some(key) = name.strip_prefix(DENSE) {

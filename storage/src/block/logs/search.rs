@@ -3,11 +3,11 @@
 use super::container::Container;
 use super::write::BODY;
 use crate::block::BlockMeta;
+use crate::block::candidates::{Candidates, Marks};
+use crate::block::parquet::Group;
 use crate::error::{Error, Result};
 use crate::objects::ObjectIo;
 use crate::text::TextMatcher;
-use arrow::array::BooleanBufferBuilder;
-use arrow::buffer::BooleanBuffer;
 use std::sync::Arc;
 use tantivy::postings::SegmentPostings;
 use tantivy::schema::IndexRecordOption;
@@ -68,35 +68,35 @@ impl TextIndex {
     }
 
     /// Rows that hold every word; `None` when the query has none.
-    pub(crate) fn rows(&self, text: &TextMatcher) -> Result<Option<BooleanBuffer>> {
+    pub(crate) fn rows(&self, text: &TextMatcher, groups: &[Group]) -> Result<Option<Candidates>> {
         let Some((last, words)) = text.words.split_last() else { return Ok(None) };
-        let mut found: Option<BooleanBuffer> = None;
+        let mut found: Option<Candidates> = None;
         if text.query.prefix {
-            found = Some(self.rows_of_prefix(last)?);
+            found = Some(self.rows_of_prefix(last, groups)?);
         }
         let whole = words.iter().chain((!text.query.prefix).then_some(last));
         // The rarest first: nothing else is read once no row is left.
         let mut whole = whole.map(|word| Ok((self.count(word)?, word))).collect::<Result<Vec<_>>>()?;
         whole.sort_unstable();
         for (_, word) in whole {
-            if found.as_ref().is_some_and(|found| found.count_set_bits() == 0) {
+            if found.as_ref().is_some_and(Candidates::is_empty) {
                 break;
             }
-            let mut rows = self.empty();
+            let mut rows = Marks::new(groups);
             if let Some(postings) = self.words.read_postings(&Term::from_field_text(BODY, word), IndexRecordOption::Basic).map_err(failed)? {
                 self.mark(postings, &mut rows)?;
             }
             let rows = rows.finish();
             found = Some(match found {
-                Some(found) => &found & &rows,
+                Some(found) => found.and(rows),
                 None => rows,
             });
         }
         Ok(found)
     }
 
-    fn rows_of_prefix(&self, prefix: &str) -> Result<BooleanBuffer> {
-        let mut rows = self.empty();
+    fn rows_of_prefix(&self, prefix: &str, groups: &[Group]) -> Result<Candidates> {
+        let mut rows = Marks::new(groups);
         let mut terms = self.words.terms().range().ge(prefix.as_bytes()).into_stream().map_err(failed)?;
         while terms.advance() && terms.key().starts_with(prefix.as_bytes()) {
             let postings = self.words.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic).map_err(failed)?;
@@ -105,19 +105,12 @@ impl TextIndex {
         Ok(rows.finish())
     }
 
-    fn empty(&self) -> BooleanBufferBuilder {
-        let mut rows = BooleanBufferBuilder::new(self.rows);
-        rows.append_n(self.rows, false);
-        rows
-    }
-
-    fn mark(&self, mut postings: SegmentPostings, rows: &mut BooleanBufferBuilder) -> Result<()> {
+    fn mark(&self, mut postings: SegmentPostings, rows: &mut Marks<'_>) -> Result<()> {
         let mut row = postings.doc();
         while row != TERMINATED {
-            if row as usize >= self.rows {
+            if !rows.mark(row as usize) {
                 return Err(Error::corrupt("text index", format!("row {row} of {}", self.rows)));
             }
-            rows.set_bit(row as usize, true);
             row = postings.advance();
         }
         Ok(())

@@ -4,67 +4,59 @@
 //! more than the rows. So it is told that pages are not packed, hands them over as they stand in the file, and they are unpacked with one
 //! context per thread.
 
-use crate::error::Result;
+use super::layout::{Chunk, Layout};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::Compression;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// The metadata of a file with packed pages, as that of one whose pages are not. `None`: a column is packed in another way than we do.
-pub(crate) fn as_unpacked(metadata: ParquetMetaData) -> Result<Option<ParquetMetaData>> {
-    let packed = |compression: Compression| matches!(compression, Compression::ZSTD(_));
-    if !metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).all(|column| packed(column.compression())) {
-        return Ok(None);
-    }
-    let mut builder = metadata.into_builder();
-    let groups = builder.take_row_groups().into_iter().map(|group| {
-        let columns = group.columns().iter().map(|column| column.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build());
-        let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
-        group.into_builder().set_column_metadata(columns).build()
-    });
-    let groups = groups.collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok(Some(builder.set_row_groups(groups).build()))
-}
-
-/// One row group of a file whose metadata is [`as_unpacked`].
-pub(crate) struct PackedGroup<'a, S> {
-    pub(crate) source: Arc<S>,
-    pub(crate) metadata: &'a ParquetMetaData,
-    pub(crate) group: usize,
+/// One row group of a file whose pages are packed with zstd.
+pub(super) struct PackedGroup<'a, S> {
+    pub(super) source: Arc<S>,
+    /// The file's footer without row groups.
+    pub(super) bare: &'a ParquetMetaData,
+    pub(super) layout: &'a Layout,
+    pub(super) group: usize,
+    pub(super) rows: usize,
 }
 
 impl<S: ChunkReader + 'static> RowGroups for PackedGroup<'_, S> {
     fn num_rows(&self) -> usize {
-        self.metadata.row_group(self.group).num_rows() as usize
+        self.rows
     }
 
-    fn column_chunks(&self, column: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
-        let group = self.metadata.row_group(self.group);
-        let index = self.metadata.offset_index().and_then(|index| index.get(self.group)?.get(column));
-        let pages = index.map(|index| index.page_locations.clone());
-        let reader = SerializedPageReader::new(self.source.clone(), group.column(column), self.num_rows(), pages)?;
-        Ok(Box::new(Chunk(Some(Box::new(Unpacking(reader))))))
+    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
+        let Chunk { at, dictionary_bytes, bytes, pages } = self.layout.chunk(self.group, leaf);
+        let column = ColumnChunkMetaData::builder(self.bare.file_metadata().schema_descr().column(leaf))
+            .set_dictionary_page_offset((dictionary_bytes > 0).then_some(at as i64))
+            .set_data_page_offset((at + dictionary_bytes) as i64)
+            .set_total_compressed_size(bytes as i64)
+            .set_compression(Compression::UNCOMPRESSED)
+            .build()?;
+        let reader = SerializedPageReader::new(self.source.clone(), &column, self.rows, Some(pages))?;
+        Ok(Box::new(OneChunk(Some(Box::new(Unpacking(reader))))))
     }
 
+    /// Asked for the numbers of rows and row groups alone, which nothing here reads.
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(std::iter::once(self.metadata.row_group(self.group)))
+        Box::new(std::iter::empty())
     }
 
     fn metadata(&self) -> &ParquetMetaData {
-        self.metadata
+        self.bare
     }
 }
 
 /// The one chunk of a column.
-struct Chunk(Option<Box<dyn PageReader>>);
+struct OneChunk(Option<Box<dyn PageReader>>);
 
-impl Iterator for Chunk {
+impl Iterator for OneChunk {
     type Item = parquet::errors::Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -72,7 +64,7 @@ impl Iterator for Chunk {
     }
 }
 
-impl PageIterator for Chunk {}
+impl PageIterator for OneChunk {}
 
 struct Unpacking<S: ChunkReader>(SerializedPageReader<S>);
 
