@@ -7,6 +7,7 @@
 //! | `answer` | the questions a snapshot answers: scan, collect, count, histogram, trace_rows, values |
 //! | `derived` | edges and links, stored and live alike |
 //! | `run` | units in time order, filter, keys, rows |
+//! | `top` | which rows can be among the next k |
 //! | `part` | rows that are evaluated together: a chunk, a row group |
 //! | `filter` | a predicate made ready to run |
 //! | `evaluate` | a filter over a part → which rows hold |
@@ -21,6 +22,7 @@ pub mod predicate;
 mod answer;
 mod derived;
 mod run;
+mod top;
 
 pub(crate) mod part;
 
