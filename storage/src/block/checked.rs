@@ -9,7 +9,7 @@
 //! │         │ one per stripe     │ u64             │ u8   │ u8      │ u16  │ behind the payload│           │
 //! └─────────┴────────────────────┴─────────────────┴──────┴─────────┴──────┴───────────────────┴───────────┘
 //! ```
-//! All numbers are little-endian. A Parquet file keeps the same table as one text in its footer (`parquet.rs`).
+//! All numbers are little-endian. A Parquet file keeps the same table as one text in its footer (`parquet/`).
 //!
 //! How a file can be broken: too short or another ending → not a side file; another kind → names were mixed up; a newer
 //! version → left alone; the table's checksum → table damaged; a stripe's checksum → that stripe damaged, the others

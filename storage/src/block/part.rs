@@ -2,7 +2,7 @@
 
 use super::candidates::Candidates;
 use super::dense::{DenseKey, dense_texts, join};
-use super::parquet::{OBSERVED_DELAY, PAGE_ROWS, RowFile};
+use super::parquet::{OBSERVED_DELAY, PAGE_ROWS, PageBounds, RowFile};
 use crate::error::{Error, Result};
 use crate::scan::part::{Dense, Loaded, Part, attribute_texts, batch, output_schema};
 use crate::scan::request::Column;
@@ -10,7 +10,7 @@ use crate::text::{TextMatcher, TextQuery};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder, TimestampNanosecondArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
-use hopline_model::schema::column;
+use hopline_model::schema::{column, time_column};
 use hopline_model::{Signal, attributes};
 use parquet::arrow::arrow_reader::RowSelection;
 use std::cell::RefCell;
@@ -103,6 +103,12 @@ impl Part for GroupPart {
 
     fn time(&self) -> (i64, i64) {
         self.file.groups[self.group].time
+    }
+
+    fn page_times(&self) -> Option<Vec<(Range<usize>, (i64, i64))>> {
+        let pages = self.file.page_bounds(self.group, self.file.column_at(time_column(self.signal))?)?;
+        let time = |bounds| if let PageBounds::Int(min, max) = bounds { (min, max) } else { (i64::MIN, i64::MAX) };
+        Some(pages.into_iter().map(|(rows, bounds)| (rows, time(bounds))).collect())
     }
 
     fn candidates(&self) -> BooleanBuffer {

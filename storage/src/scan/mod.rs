@@ -8,6 +8,7 @@
 //! | `derived` | edges and links, stored and live alike |
 //! | `traces` | traces in a few numbers, stored and live alike |
 //! | `run` | units in time order, filter, keys, rows |
+//! | `top` | which rows can be among the next k |
 //! | `part` | rows that are evaluated together: a chunk, a row group |
 //! | `filter` | a predicate made ready to run |
 //! | `evaluate` | a filter over a part → which rows hold |
@@ -22,6 +23,7 @@ pub mod predicate;
 mod answer;
 mod derived;
 mod run;
+mod top;
 mod traces;
 
 pub(crate) mod part;

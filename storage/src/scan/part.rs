@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use hopline_model::schema::{column, schema};
 use hopline_model::{Signal, attributes};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Values of one column for some rows of a part.
@@ -89,6 +90,11 @@ pub(crate) trait Part: fmt::Debug {
 
     /// Smallest and largest time inside.
     fn time(&self) -> (i64, i64);
+
+    /// The same of each of its pages, with their rows, where they are known.
+    fn page_times(&self) -> Option<Vec<(Range<usize>, (i64, i64))>> {
+        None
+    }
 
     fn bytes_read(&self) -> u64 {
         0

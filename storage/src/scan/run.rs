@@ -9,6 +9,7 @@ use super::filter::Filter;
 use super::part::{ChunkPart, Part, output_schema};
 use super::predicate::Predicate;
 use super::request::{Column, Order, ScanRequest, ScanStats};
+use super::top::first_rows;
 use crate::block::Block;
 use crate::block::day::TraceBlocks;
 use crate::error::{Error, Kind, Result};
@@ -275,6 +276,7 @@ impl<'a> Scan<'a> {
             };
             let number = parts.len() as u32;
             let before = part.bytes_read();
+            let rows = first_rows(self.request, part.as_ref(), rows, left);
             match self.keys_of(part.as_ref(), &rows, number) {
                 Ok(new) => {
                     keys.extend(new);

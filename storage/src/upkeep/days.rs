@@ -8,12 +8,17 @@ use crate::block::day::{DayIndex, write_day};
 use crate::block::{Block, BlockId, FileKind};
 use crate::error::{Error, Result};
 use crate::objects::names;
+use hopline_model::time::NANOS_PER_DAY;
 use hopline_model::{Signal, TenantId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// So many blocks of a day are asked one by one before an index is worth a file.
 const BLOCKS_MIN: usize = 8;
+/// Beside an index that is made anew in a second, so many are: each of them costs a lookup as much as the index does.
+const BLOCKS_BESIDE: usize = 3;
+/// Bytes of the blocks' `.tix` of which an index is made in about a second.
+const BYTES_QUICK: u64 = 64 << 20;
 /// Signals whose rows have trace ids.
 const SIGNALS: [Signal; 2] = [Signal::Spans, Signal::Logs];
 
@@ -99,13 +104,15 @@ impl Merge {
                 for block in blocks.iter().filter(|block| block.meta.signal == signal && block.meta.level > 0 && block.meta.rows > 0) {
                     by_day.entry(day_of(&block.meta)).or_default().push(block);
                 }
+                // A day that goes on gets other blocks soon.
                 let newest = by_day.keys().next_back().copied();
+                let over = |day: i64| Some(day) < newest || day.saturating_add(2).saturating_mul(NANOS_PER_DAY) <= self.clock.now().0;
                 let mut by_month: BTreeMap<i64, Vec<&Arc<Block>>> = BTreeMap::new();
                 for (day, blocks) in by_day {
                     let of_its_own = self.days.lock().indexes.contains_key(&(tenant, signal, Span::Day(day)));
                     if blocks.len() >= BLOCKS_MIN || of_its_own {
                         self.tend(tenant, signal, Span::Day(day), &blocks);
-                    } else if Some(day) < newest {
+                    } else if over(day) {
                         by_month.entry(day.div_euclid(MONTH_DAYS)).or_default().extend(blocks);
                     }
                 }
@@ -118,7 +125,9 @@ impl Merge {
 
     fn tend(&self, tenant: TenantId, signal: Signal, span: Span, blocks: &[&Arc<Block>]) {
         let alone = blocks.iter().filter(|block| block.day().is_none_or(|(index, _)| index.is_broken())).count();
-        if alone < BLOCKS_MIN || self.health.is_stopping() {
+        let tix = blocks.iter().flat_map(|block| &block.meta.files).filter(|file| file.kind == FileKind::Tix);
+        let quick = blocks.len() - alone >= BLOCKS_MIN && tix.map(|file| file.bytes).sum::<u64>() <= BYTES_QUICK;
+        if alone < if quick { BLOCKS_BESIDE } else { BLOCKS_MIN } || self.health.is_stopping() {
             return;
         }
         if let Err(error) = self.make_day(tenant, signal, span, blocks) {

@@ -97,3 +97,21 @@ fn more_than_a_window() {
     let read = index.source.bytes_read() - before;
     assert!(read < index.source.len() / 10, "{read} of {}", index.source.len());
 }
+
+/// Of some entries the hashes are known from the start: a lookup then reads two stripes or so.
+#[test]
+fn one_read_among_many() {
+    let lists: Vec<Vec<u32>> = (0..2).map(|i| (i * 100_000..i * 100_000 + 100_000).collect()).collect();
+    let (_shelf, index) = written(&lists);
+    let index = index.unwrap();
+    assert_eq!(index.known.len(), 3);
+    let before = index.source.bytes_read();
+    for number in (0..200_000).step_by(401) {
+        assert_eq!(index.find(hash(&id(number))).unwrap(), [number / 100_000]);
+    }
+    let read = (index.source.bytes_read() - before) / 499;
+    assert!(read <= 20 << 10, "{read} bytes a lookup");
+    for place in &index.known {
+        assert_eq!(index.find(place.1).unwrap().len(), 1);
+    }
+}
