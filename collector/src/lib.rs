@@ -21,9 +21,9 @@ pub mod config;
 pub mod serve;
 
 mod admit;
-mod passing;
 pub mod cardinality;
 pub mod decode;
+mod passing;
 pub mod process;
 mod receive;
 mod status;

@@ -213,7 +213,9 @@ fn split(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let (prefix, rest) = message.split_at_checked(2 + usize::from(*length))?;
     match rest {
         [0x12, length @ ..0x80, value @ ..] if value.len() == usize::from(*length) => Some((prefix, value)),
-        [0x12, low @ 0x80..=0xff, high @ ..0x80, value @ ..] if value.len() == usize::from(low & 0x7f) | usize::from(*high) << 7 => Some((prefix, value)),
+        [0x12, low @ 0x80..=0xff, high @ ..0x80, value @ ..] if value.len() == usize::from(low & 0x7f) | usize::from(*high) << 7 => {
+            Some((prefix, value))
+        }
         _ => None,
     }
 }
