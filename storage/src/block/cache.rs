@@ -7,6 +7,7 @@ use super::parquet::RowFile;
 use super::tix::Tix;
 use super::tok::Tok;
 use hopline_trace::{Edge, LinkRow};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -62,8 +63,10 @@ impl Opened {
     }
 }
 
+/// What was asked for last stays: merges ask often for what no question needs, and must not keep out what one does.
 pub(crate) static OPENED: LazyLock<Cache<(Serial, What), Opened>> = LazyLock::new(|| {
-    Cache::builder().max_capacity(CACHE_BYTES_MAX).weigher(|_, opened: &Opened| u32::try_from(opened.memory_bytes()).unwrap_or(u32::MAX)).build()
+    let weigher = |_: &(Serial, What), opened: &Opened| u32::try_from(opened.memory_bytes()).unwrap_or(u32::MAX);
+    Cache::builder().max_capacity(CACHE_BYTES_MAX).eviction_policy(EvictionPolicy::lru()).weigher(weigher).build()
 });
 
 /// Lets go of all that a block has opened.
