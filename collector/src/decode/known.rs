@@ -180,12 +180,10 @@ impl<'a> Known<'a> {
     }
 
     /// That is how this value of this key is written, together with the key.
-    pub(crate) fn keep(&mut self, number: u8, slot: u16, value: &Cow<'a, [u8]>, text: &str) {
-        if let Cow::Borrowed(value) = value {
-            let before = self.text.len() as u32;
-            self.text.push_str(text);
-            self.values[usize::from(slot)] = Value { key: number, value, text: before..self.text.len() as u32 };
-        }
+    pub(crate) fn keep(&mut self, number: u8, slot: u16, value: &'a [u8], text: &str) {
+        let before = self.text.len() as u32;
+        self.text.push_str(text);
+        self.values[usize::from(slot)] = Value { key: number, value, text: before..self.text.len() as u32 };
     }
 
     /// The places of these pairs sorted by key, when such a list was seen before.

@@ -147,10 +147,10 @@ fn write_pair<'a>(out: &mut String, pair: &Pair<'a>, known: Option<&mut Known<'a
                 Some(rule) => redacted_by_key(out, rule, pair, context),
                 None => write_value(out, &pair.value, context, depth)?,
             };
-            if let Some(slot) = slot
+            if let (Some(slot), Cow::Borrowed(value)) = (slot, &pair.value)
                 && context.counted() == counted
             {
-                known.keep(*number, *slot, &pair.value, &out[start..]);
+                known.keep(*number, *slot, value, &out[start..]);
             }
             Ok(written)
         }

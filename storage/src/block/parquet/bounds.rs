@@ -47,7 +47,7 @@ struct Column {
 impl Bounds {
     pub(super) fn pack(metadata: &ParquetMetaData) -> Self {
         let groups = metadata.num_row_groups();
-        let index = |group: usize, leaf: usize| Some(metadata.column_index()?.get(group)?.get(leaf)?);
+        let index = |group: usize, leaf: usize| metadata.column_index()?.get(group)?.get(leaf);
         let mut columns = Vec::new();
         for leaf in 0..metadata.file_metadata().schema_descr().num_columns() {
             let mut column = (false, Vec::with_capacity(groups), Vec::new());

@@ -92,7 +92,7 @@ fn packed_is_what_the_footer_says() {
     let chunks = [(Signal::Spans, span_chunks(&mut spans, 9000)), (Signal::Logs, log_chunks(&mut logs, 9000))];
     for (signal, chunks) in chunks {
         let written = shelf.write(signal, 0, &chunks);
-        let merged = shelf.merge(&[written.clone()], 1, 1 << 20).remove(0);
+        let merged = shelf.merge(std::slice::from_ref(&written), 1, 1 << 20).remove(0);
         for block in [&written, &merged] {
             check(block);
             let metadata = footer(block);
