@@ -102,6 +102,14 @@ pub struct Rule {
     pub action: Action,
 }
 
+#[cfg(test)]
+impl Rule {
+    pub(crate) fn of(keys: &[&str], patterns: &[&str], action: Action) -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self { name: "own".into(), keys: texts(keys), patterns: texts(patterns), action, ..Self::default() }
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {

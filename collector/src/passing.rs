@@ -16,8 +16,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// As much as one connection reads at once (`serve`).
-const READ_AHEAD_BYTES: u64 = 32 << 10;
+/// As much as one connection reads at once, and so the most of a body that it may hold beside what was handed on.
+pub(crate) const READ_AHEAD_BYTES: usize = 32 << 10;
 
 /// How many of the bytes that a connection reads next are not wanted.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(crate) struct Body<'a>(&'a Unwanted);
 impl Body<'_> {
     /// So many bytes of it were not handed on yet.
     pub(crate) fn missing(&self, bytes: u64) {
-        self.0.0.store(bytes.saturating_sub(READ_AHEAD_BYTES), Ordering::Relaxed);
+        self.0.0.store(bytes.saturating_sub(READ_AHEAD_BYTES as u64), Ordering::Relaxed);
     }
 }
 
@@ -108,7 +108,7 @@ fn pass_over(stream: &TcpStream, context: &mut Context<'_>, bytes: u64) -> Poll<
 /// Elsewhere the flag means something else.
 #[cfg(not(target_os = "linux"))]
 fn pass_over(stream: &TcpStream, context: &mut Context<'_>, bytes: u64) -> Poll<io::Result<usize>> {
-    let mut piece = [0; 32 << 10];
+    let mut piece = [0; READ_AHEAD_BYTES];
     loop {
         ready!(stream.poll_read_ready(context))?;
         let most = piece.len().min(usize::try_from(bytes).unwrap_or(piece.len()));

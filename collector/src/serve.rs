@@ -3,7 +3,7 @@
 //! Both doors answer gRPC and HTTP alike; a client that was pointed at the wrong one still works.
 
 use crate::config::Config;
-use crate::passing::Passing;
+use crate::passing::{Passing, READ_AHEAD_BYTES};
 use crate::receive::{self, Connection, Shared};
 use hopline_model::Clock;
 use hopline_model::auth::Auth;
@@ -189,7 +189,7 @@ impl Door {
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_millis(config.idle_timeout_ms))
             // Each connection may hold this much unread: it is what a flood of them costs.
-            .max_buf_size(32 << 10)
+            .max_buf_size(READ_AHEAD_BYTES)
             .pipeline_flush(true);
         builder
             .http2()

@@ -2,7 +2,7 @@
 //!
 //! A block keeps one for each of its traces. With the ids, which stand on the rows, a part is a summary, and adds up to that of the whole trace.
 
-use crate::spans::{Status, Text, TextColumn, Texts};
+use crate::spans::{Status, Text, TextColumn, Texts, sound};
 use crate::summary::{Counts, Root, Summary};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampNanosecondType, UInt64Type};
@@ -102,9 +102,7 @@ impl Parts {
                 self.id.clear();
                 self.id.extend_from_slice(id);
             }
-            // As `Trace` reads them.
-            let start = starts.map_or(0, |starts| starts.value(at)).max(0);
-            let end = start + durations.map_or(0, |durations| durations.value(at)).clamp(0, i64::MAX - start);
+            let (start, duration) = sound(starts.map_or(0, |starts| starts.value(at)), durations.map_or(0, |durations| durations.value(at)));
             let status = Status::from_name(statuses.text(at));
             let service = services.interned(&mut self.texts, at);
             let service = if service.is_none() { self.texts.intern(SERVICE_UNKNOWN) } else { service };
@@ -138,7 +136,7 @@ impl Parts {
             counts.errors += failed;
             part.rows += 1;
             part.start = part.start.min(UnixNanos(start));
-            part.end = part.end.max(UnixNanos(end));
+            part.end = part.end.max(UnixNanos(start + duration));
             part.error_count += failed;
         }
         Ok(())

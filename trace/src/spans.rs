@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use facts::ATTRIBUTES_READ;
 use facts::Facts;
 pub use read::COLUMNS_READ;
-pub(crate) use read::TextColumn;
+pub(crate) use read::{TextColumn, sound};
 
 /// An interned text. [`Text::NONE`] is the empty one, and stands for "not said".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

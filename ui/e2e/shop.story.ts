@@ -54,6 +54,23 @@ test('search: typed, completed, narrowed by a facet, and the address carries it'
   await expect(query(page)).toHaveValue('service:payment');
 });
 
+test('a condition on whole traces: found, with nothing beside it that looks like a fault, and every column in view', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1280, height: 760 });
+  await page.goto(`${server.url}/traces?q=trace.duration:%3E10ms`);
+  await expect(traceRows(page).first()).toBeVisible();
+  const facets = page.getByRole('complementary', { name: 'Facets' });
+  await expect(facets.getByText('No facets here')).toBeVisible();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  const right = await traceRows(page)
+    .first()
+    .getByRole('cell')
+    .last()
+    .evaluate(cell => cell.getBoundingClientRect().right);
+  expect(right).toBeLessThanOrEqual(1280);
+});
+
 test('a mistake is underlined where it stands, and nothing found offers ways on', async ({ page }) => {
   await page.goto(`${server.url}/traces`);
   await query(page).fill('service:(');

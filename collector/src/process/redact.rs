@@ -273,27 +273,23 @@ mod tests {
     /// Own rules: patterns replace what matches, hashes are equal for equal values, dropped is gone; mistakes are said.
     #[test]
     fn own_rules() {
-        let rule = |keys: &[&str], patterns: &[&str], action| Rule {
-            name: "own".into(),
-            keys: keys.iter().map(|key| (*key).into()).collect(),
-            patterns: patterns.iter().map(|pattern| (*pattern).into()).collect(),
-            action,
-            ..Rule::default()
-        };
         let config = |rules| Redaction { rules, salt: "s".into() };
         let redactor = Redactor::new(&config(vec![
-            rule(&["user.*"], &[], Action::Hash),
-            rule(&["secret"], &[], Action::Drop),
-            rule(&[], &[r"\b\d{16}\b"], Action::Replace),
+            Rule::of(&["user.*"], &[], Action::Hash),
+            Rule::of(&["secret"], &[], Action::Drop),
+            Rule::of(&[], &[r"\b\d{16}\b"], Action::Replace),
         ]))
         .expect("rules");
         let hashed = check(&redactor, "user.id", "7");
         assert!(hashed.starts_with("[hash:") && hashed == check(&redactor, "user.name", "7") && hashed != check(&redactor, "user.id", "8"));
         assert_eq!(check(&redactor, "Secret", "x"), "<dropped>");
         assert_eq!(check(&redactor, "note", "card 4111111111111111 ok"), "card [redacted] ok");
-        for wrong in
-            [rule(&["*"], &[], Action::Drop), rule(&["a*b"], &[], Action::Drop), rule(&["*a*"], &[], Action::Drop), rule(&[], &["("], Action::Drop)]
-        {
+        for wrong in [
+            Rule::of(&["*"], &[], Action::Drop),
+            Rule::of(&["a*b"], &[], Action::Drop),
+            Rule::of(&["*a*"], &[], Action::Drop),
+            Rule::of(&[], &["("], Action::Drop),
+        ] {
             assert!(Redactor::new(&config(vec![wrong])).is_err());
         }
     }

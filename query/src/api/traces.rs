@@ -17,7 +17,7 @@ use hopline_model::span::Span;
 use hopline_model::{Signal, SpanId, TimeRange, TraceId};
 use hopline_storage::Snapshot;
 use hopline_storage::scan::{Cancel, Order, Predicate, ScanRequest, ScanStats, fixed_columns};
-use hopline_trace::Summary;
+use hopline_trace::{Summary, Trace};
 use std::sync::Arc;
 
 pub(crate) async fn search(
@@ -142,7 +142,7 @@ pub(crate) async fn one(
 pub(crate) fn spans_of(snapshot: &Snapshot, id: TraceId, cancel: &Cancel) -> Result<(Vec<Span>, Summary, ScanStats)> {
     let (batches, stats) = snapshot.trace_rows(Signal::Spans, id, &fixed_columns(Signal::Spans), cancel)?;
     let spans = batches.iter().flat_map(Span::from_rows).collect();
-    match summary::summaries(&batches).remove(&id) {
+    match Summary::of(&Trace::from_rows(&batches)) {
         Some(summary) => Ok((spans, summary, stats)),
         None => Err(unknown(id, snapshot, &stats)),
     }

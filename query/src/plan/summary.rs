@@ -1,15 +1,7 @@
 //! What a list says of a trace: `trace/` sums it up, this writes it.
 
 use crate::api::json::Object;
-use arrow::array::RecordBatch;
-use hopline_model::TraceId;
-use hopline_trace::{Summary, Trace};
-use std::collections::HashMap;
-
-/// Summaries of all traces of some batches.
-pub(crate) fn summaries(batches: &[RecordBatch]) -> HashMap<TraceId, Summary> {
-    Trace::split(batches).iter().filter_map(Summary::of).map(|summary| (summary.trace_id, summary)).collect()
-}
+use hopline_trace::Summary;
 
 /// The members of a summary; `matched`: spans that matched the search.
 pub(crate) fn write(summary: &Summary, matched: Option<u64>, object: &mut Object<'_>) {

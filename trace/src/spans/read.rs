@@ -210,9 +210,9 @@ impl Reader {
         columns.seq.push(row.seq);
         columns.span_id.push(row.span_id.unwrap_or(ZERO));
         columns.parent_id.push(row.parent_id.filter(|id| *id != ZERO));
-        // Before 1970 is nonsense, and without it no difference of times overflows.
-        columns.start.push(row.start.max(0));
-        columns.duration.push(row.duration.clamp(0, i64::MAX - row.start.max(0)));
+        let (start, duration) = sound(row.start, row.duration);
+        columns.start.push(start);
+        columns.duration.push(duration);
         columns.detail.push(detail);
         if !row.links.is_empty() {
             columns.links.extend(items(row.links).filter_map(|link| {
@@ -275,6 +275,12 @@ impl Columns {
             links,
         }
     }
+}
+
+/// Start and duration of which no difference and no sum overflows: before 1970 is nonsense, as is less than nothing.
+pub(crate) fn sound(start: i64, duration: i64) -> (i64, i64) {
+    let start = start.max(0);
+    (start, duration.clamp(0, i64::MAX - start))
 }
 
 /// The column says 0 for an end that was not after the start; what was sent stands in `extra`.

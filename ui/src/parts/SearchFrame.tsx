@@ -7,7 +7,7 @@ import { setPreferences, usePreferences } from '../state/preferences';
 import { Facets } from './Facets';
 import { Icon } from './Icon';
 import { Nothing } from './Nothing';
-import { Failed, type Failure, Loading } from './Notice';
+import { Empty, Failed, type Failure, Loading } from './Notice';
 import { QueryBox } from './QueryBox';
 import '../style/search.css';
 
@@ -72,7 +72,11 @@ export function SearchFrame({
         <aside className="search-facets" aria-label="Facets">
           {facets.data ? (
             <Facets facets={facets.data} q={q} onToggle={term => onQuery(toggleTerm(q, term))} />
-          ) : facets.isError && !mistake ? (
+          ) : facets.isError && mistake ? null : refused(facets.error) ? (
+            <Empty title="No facets here">
+              They count single spans, and this query has a condition on whole traces.
+            </Empty>
+          ) : facets.isError ? (
             <Failed what="No facets" error={facets.error!} retry={() => void facets.refetch()} />
           ) : null}
         </aside>
@@ -81,6 +85,11 @@ export function SearchFrame({
       {drawer}
     </div>
   );
+}
+
+/** Read by who searches, but not by who counts single rows: no fault, and asking again changes nothing. */
+function refused(error: Failure | null): boolean {
+  return error?.status === 400;
 }
 
 /** What was found, or why there is nothing to show. */

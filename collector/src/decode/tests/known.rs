@@ -66,15 +66,12 @@ fn request(spans: Vec<otlp_trace::Span>) -> Vec<u8> {
 }
 
 fn strict() -> Redactor {
-    let rule = |keys: &[&str], patterns: &[&str], action| Rule {
-        name: "own".into(),
-        keys: keys.iter().map(|key| (*key).into()).collect(),
-        patterns: patterns.iter().map(|pattern| (*pattern).into()).collect(),
-        action,
-        ..Rule::default()
-    };
     let mut config = Redaction { salt: "s".into(), ..Redaction::default() };
-    config.rules.extend([rule(&["dropped"], &[], Action::Drop), rule(&["b"], &[], Action::Hash), rule(&[], &[r"\b\d{16}\b"], Action::Replace)]);
+    config.rules.extend([
+        Rule::of(&["dropped"], &[], Action::Drop),
+        Rule::of(&["b"], &[], Action::Hash),
+        Rule::of(&[], &[r"\b\d{16}\b"], Action::Replace),
+    ]);
     Redactor::new(&config).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! Where the pages of a file lie, packed: an opened file keeps this in place of its footer, which is twenty times as large.
+//! Where the pages of a file lie, packed: an opened file keeps this in place of its footer, which is many times as large.
 //!
 //! For each column of each row group, row groups first, numbers as varints:
 //! ```text

@@ -97,7 +97,7 @@ export function TracesPage() {
         <p role="status">
           {first?.total ? (
             <>
-              <strong>{formatTotal(first.total)}</strong> traces
+              <strong>{formatTotal(first.total)}</strong> {first.total.value === 1 ? 'trace' : 'traces'}
             </>
           ) : (
             <strong>Traces</strong>
