@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, ObjectWriter, names};
 use bytes::Bytes;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -177,6 +178,13 @@ impl Checked {
     /// Bytes that its table takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.sums.stripes.len() * 4 + self.name.len() + 64
+    }
+
+    /// Stretches that will be read soon.
+    pub(crate) fn will_need(&self, stretches: impl Iterator<Item = Range<u64>>) {
+        let stripe = STRIPE_BYTES as u64;
+        let whole = stretches.map(|bytes| bytes.start / stripe * stripe..bytes.end.div_ceil(stripe).saturating_mul(stripe).min(self.sums.len));
+        self.objects.will_need(&self.name, &whole.collect::<Vec<_>>());
     }
 
     pub(crate) fn read(&self, offset: u64, len: usize) -> Result<Bytes> {

@@ -4,7 +4,7 @@ use super::candidates::Candidates;
 use super::dense::{DenseKey, dense_texts, join};
 use super::parquet::{OBSERVED_DELAY, PAGE_ROWS, PageBounds, RowFile};
 use crate::error::{Error, Result};
-use crate::scan::part::{Dense, Loaded, Part, attribute_texts, batch, output_schema};
+use crate::scan::part::{Dense, FEW_ROWS, Loaded, Part, attribute_texts, batch, output_schema};
 use crate::scan::request::Column;
 use crate::text::{TextMatcher, TextQuery};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder, TimestampNanosecondArray};
@@ -32,8 +32,31 @@ pub(crate) struct GroupPart {
     pub(crate) candidates: Option<BooleanBuffer>,
     pub(crate) texts: Texts,
     pub(crate) bytes_read: Arc<AtomicU64>,
-    /// Columns read so far with the pages they cover; `None`: all.
-    read: RefCell<HashMap<String, (Option<Vec<bool>>, Loaded)>>,
+    /// Columns read so far, each with the rows it was read for.
+    read: RefCell<HashMap<String, (Reading, Loaded)>>,
+}
+
+/// Rows of a row group that are read.
+#[derive(Debug, Clone)]
+enum Reading {
+    All,
+    /// Those of some pages.
+    Pages(Vec<bool>),
+    Few(BooleanBuffer),
+}
+
+impl Reading {
+    /// Whether all rows of a mask are among them.
+    fn holds(&self, mask: &BooleanBuffer) -> bool {
+        match self {
+            Self::All => true,
+            Self::Pages(pages) => {
+                let left_out = pages.iter().enumerate().filter(|(_, held)| !**held).map(|(page, _)| page * PAGE_ROWS);
+                left_out.into_iter().all(|from| !mask.slice(from, PAGE_ROWS.min(mask.len() - from)).has_true())
+            }
+            Self::Few(rows) => !(mask & &!rows).has_true(),
+        }
+    }
 }
 
 impl GroupPart {
@@ -52,26 +75,39 @@ impl GroupPart {
         self.file.read(self.group, &places.into_iter().collect::<Vec<_>>(), rows, &self.bytes_read)
     }
 
-    /// The pages in which rows of the mask stand; `None`: all.
-    fn pages(&self, mask: &BooleanBuffer) -> Option<Vec<bool>> {
+    /// What is read for the rows of a mask.
+    fn reading(&self, mask: &BooleanBuffer) -> Reading {
+        if mask.count_set_bits() <= FEW_ROWS {
+            return Reading::Few(mask.clone());
+        }
         let rows = self.rows();
-        let held = |from: usize| mask.slice(from, PAGE_ROWS.min(rows - from)).count_set_bits() > 0;
+        let held = |from: usize| mask.slice(from, PAGE_ROWS.min(rows - from)).has_true();
         let pages: Vec<bool> = (0..rows).step_by(PAGE_ROWS).map(held).collect();
-        (!pages.iter().all(|held| *held)).then_some(pages)
+        if pages.iter().all(|held| *held) { Reading::All } else { Reading::Pages(pages) }
     }
 
-    fn ranges(&self, pages: &[bool]) -> Vec<Range<usize>> {
+    /// Columns, with the rows their values belong to.
+    fn load_rows(&self, names: &[&str], reading: &Reading) -> Result<(RecordBatch, Option<Arc<Vec<u32>>>)> {
         let rows = self.rows();
-        pages.iter().enumerate().filter(|(_, held)| **held).map(|(page, _)| page * PAGE_ROWS..((page + 1) * PAGE_ROWS).min(rows)).collect()
+        let ranges: Vec<Range<usize>> = match reading {
+            Reading::All => return Ok((self.load(names, None)?, None)),
+            Reading::Pages(pages) => {
+                let held = pages.iter().enumerate().filter(|(_, held)| **held);
+                held.map(|(page, _)| page * PAGE_ROWS..((page + 1) * PAGE_ROWS).min(rows)).collect()
+            }
+            Reading::Few(mask) => mask.set_slices().map(|(start, end)| start..end).collect(),
+        };
+        let mut places = Vec::with_capacity(ranges.iter().map(ExactSizeIterator::len).sum());
+        ranges.iter().for_each(|range| places.extend(range.start as u32..range.end as u32));
+        let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), rows);
+        Ok((self.load(names, Some(selection))?, Some(Arc::new(places))))
     }
 
-    /// Columns for the pages of the mask, with the rows they belong to.
-    fn load_pages(&self, names: &[&str], pages: Option<&[bool]>) -> Result<(RecordBatch, Option<Arc<Vec<u32>>>)> {
-        let Some(pages) = pages else { return Ok((self.load(names, None)?, None)) };
-        let ranges = self.ranges(pages);
-        let rows = ranges.iter().flat_map(|range| range.start as u32..range.end as u32).collect();
-        let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), self.rows());
-        Ok((self.load(names, Some(selection))?, Some(Arc::new(rows))))
+    /// A column that was read for at least the rows of the mask.
+    fn known(&self, name: &str, mask: &BooleanBuffer) -> Option<Loaded> {
+        let read = self.read.borrow();
+        let (covered, loaded) = read.get(name)?;
+        covered.holds(mask).then(|| loaded.clone())
     }
 
     /// The places of the dense columns of some keys, which are sorted.
@@ -116,26 +152,32 @@ impl Part for GroupPart {
     }
 
     fn column(&self, name: &str, mask: &BooleanBuffer) -> Result<Loaded> {
-        let pages = self.pages(mask);
-        if let Some((covered, loaded)) = self.read.borrow().get(name) {
-            let enough = match (covered, &pages) {
-                (None, _) => true,
-                (Some(_), None) => false,
-                (Some(covered), Some(pages)) => pages.iter().zip(covered).all(|(wanted, covered)| !wanted || *covered),
-            };
-            if enough {
-                return Ok(loaded.clone());
-            }
+        if let Some(loaded) = self.known(name, mask) {
+            return Ok(loaded);
         }
+        let reading = self.reading(mask);
         let loaded = if name == column::OBSERVED_TIME && self.signal == Signal::Logs {
-            let (batch, rows) = self.load_pages(&[column::TIME, OBSERVED_DELAY], pages.as_deref())?;
+            let (batch, rows) = self.load_rows(&[column::TIME, OBSERVED_DELAY], &reading)?;
             Loaded { array: observed(named(&batch, OBSERVED_DELAY)?, named(&batch, column::TIME)?), rows }
         } else {
-            let (batch, rows) = self.load_pages(&[name], pages.as_deref())?;
+            let (batch, rows) = self.load_rows(&[name], &reading)?;
             Loaded { array: named(&batch, name)?.clone(), rows }
         };
-        self.read.borrow_mut().insert(name.to_owned(), (pages, loaded.clone()));
+        self.read.borrow_mut().insert(name.to_owned(), (reading, loaded.clone()));
         Ok(loaded)
+    }
+
+    fn ahead(&self, names: &[&str], mask: &BooleanBuffer) -> Result<()> {
+        let unknown: Vec<&str> = names.iter().copied().filter(|name| self.known(name, mask).is_none()).collect();
+        if unknown.len() > 1 {
+            let reading = self.reading(mask);
+            let (batch, rows) = self.load_rows(&unknown, &reading)?;
+            for name in unknown {
+                let loaded = Loaded { array: named(&batch, name)?.clone(), rows: rows.clone() };
+                self.read.borrow_mut().insert(name.to_owned(), (reading.clone(), loaded));
+            }
+        }
+        Ok(())
     }
 
     fn dense(&self, key: &str) -> Option<Dense> {
@@ -155,7 +197,7 @@ impl Part for GroupPart {
         let columns: Vec<String> = self.file.dense.iter().map(DenseKey::column).collect();
         let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
         names.push(column::ATTRIBUTES);
-        let (batch, rows) = self.load_pages(&names, self.pages(mask).as_deref())?;
+        let (batch, rows) = self.load_rows(&names, &self.reading(mask))?;
         let dense = self.file.dense.iter().zip(&columns).map(|(dense, column)| Ok((dense.key.as_str(), named(&batch, column)?.clone())));
         let dense: Vec<(&str, ArrayRef)> = dense.collect::<Result<_>>()?;
         Ok(Loaded { array: join(named(&batch, column::ATTRIBUTES)?.as_string::<i32>(), &dense), rows })

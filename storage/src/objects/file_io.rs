@@ -37,6 +37,9 @@ pub trait File: Send + Sync + fmt::Debug {
     /// Data and length durable (`fdatasync`). After an error the file is poisoned: nothing about it may be believed.
     fn sync(&self) -> io::Result<()>;
 
+    /// Bytes that will be read soon: where the disk can, they come while others are read.
+    fn will_need(&self, _bytes: std::ops::Range<u64>) {}
+
     /// Fills the buffer or fails with `UnexpectedEof`.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
@@ -117,6 +120,13 @@ impl File for OsFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::read_at(&self.0, buffer, offset)
+    }
+
+    fn will_need(&self, bytes: std::ops::Range<u64>) {
+        if let Some(len) = std::num::NonZeroU64::new(bytes.end.saturating_sub(bytes.start)) {
+            // Advice: the read itself says what is wrong.
+            let _ = rustix::fs::fadvise(&self.0, bytes.start, Some(len), rustix::fs::Advice::WillNeed);
+        }
     }
 
     fn len(&self) -> io::Result<u64> {

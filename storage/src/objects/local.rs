@@ -6,6 +6,7 @@ use super::names;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,8 @@ pub trait ObjectIo: Send + Sync + fmt::Debug {
     fn create(&self, name: &str) -> Result<Box<dyn ObjectWriter>>;
     /// Bytes `[offset, offset + len)`; an error when the object is shorter.
     fn read(&self, name: &str, offset: u64, len: usize) -> Result<Bytes>;
+    /// Stretches that will be read soon, so that none has to wait for another. Advice: it may do nothing.
+    fn will_need(&self, _name: &str, _stretches: &[Range<u64>]) {}
     fn size(&self, name: &str) -> Result<u64>;
     /// Removing what is not there succeeds.
     fn delete(&self, name: &str) -> Result<()>;
@@ -75,6 +78,12 @@ impl ObjectIo for LocalObjects {
         let mut buffer = vec![0; len];
         self.file(name)?.read_exact_at(&mut buffer, offset).map_err(Error::io("read", self.root.join(name)))?;
         Ok(buffer.into())
+    }
+
+    fn will_need(&self, name: &str, stretches: &[Range<u64>]) {
+        if let Ok(file) = self.file(name) {
+            stretches.iter().for_each(|stretch| file.will_need(stretch.clone()));
+        }
     }
 
     fn size(&self, name: &str) -> Result<u64> {

@@ -14,6 +14,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// So many rows are read alone, without the others of their pages.
+pub(crate) const FEW_ROWS: usize = 256;
+
 /// Values of one column for some rows of a part.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
@@ -59,6 +62,11 @@ pub(crate) trait Part: fmt::Debug {
 
     /// A fixed column for at least the rows of the mask. `attributes` is what is not in dense columns.
     fn column(&self, name: &str, mask: &BooleanBuffer) -> Result<Loaded>;
+
+    /// These columns will all be asked for, for the rows of the mask or some of them: they are read together.
+    fn ahead(&self, _names: &[&str], _mask: &BooleanBuffer) -> Result<()> {
+        Ok(())
+    }
 
     /// The column of an attribute key, if it has one here.
     fn dense(&self, _key: &str) -> Option<Dense> {

@@ -6,7 +6,7 @@
 
 use super::evaluate::evaluate;
 use super::filter::Filter;
-use super::part::{ChunkPart, Part, output_schema};
+use super::part::{ChunkPart, FEW_ROWS, Part, output_schema};
 use super::predicate::Predicate;
 use super::request::{Column, Order, ScanRequest, ScanStats};
 use super::top::first_rows;
@@ -80,7 +80,23 @@ pub(crate) struct Scan<'a> {
     /// The request's range, narrowed by `after`.
     pub(crate) range: TimeRange,
     pub(crate) stats: ScanStats,
+    /// Columns that are read of every row that indexes find.
+    ahead: Vec<&'static str>,
     waiting: BinaryHeap<Waiting<'a>>,
+}
+
+/// Rows found by ids are few, and nearly all of them match: their ids are read with what orders them.
+fn ahead(filter: &Filter, request: &ScanRequest) -> Vec<&'static str> {
+    let by = match filter {
+        Filter::And(filters) => filters.first(),
+        filter => Some(filter),
+    };
+    match by {
+        Some(Filter::TraceIds(_)) if request.signal != Signal::Metrics && request.order != Order::Any => {
+            vec![column::TRACE_ID, time_column(request.signal), column::SEQ]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A matching row: its place in the order, and where it is.
@@ -108,7 +124,8 @@ impl<'a> Scan<'a> {
         if range.start > range.end {
             filter = Filter::new(&Predicate::Nothing);
         }
-        let mut scan = Self { request, filter, range, stats: ScanStats::default(), waiting: BinaryHeap::new() };
+        let ahead = ahead(&filter, request);
+        let mut scan = Self { request, filter, range, stats: ScanStats::default(), ahead, waiting: BinaryHeap::new() };
         if !matches!(scan.filter, Filter::Nothing) {
             for chunk in snapshot.chunks(request.signal) {
                 scan.push((chunk.time_min.0, chunk.time_max.0), Unit::Chunk(chunk));
@@ -192,6 +209,9 @@ impl<'a> Scan<'a> {
     /// Rows within the range that satisfy the filter.
     fn matching(&self, part: &dyn Part, time: (i64, i64)) -> Result<BooleanBuffer> {
         let mut mask = part.candidates();
+        if !self.ahead.is_empty() && mask.count_set_bits() <= FEW_ROWS {
+            part.ahead(&self.ahead, &mask)?;
+        }
         let inside = self.range.contains(UnixNanos(time.0)) && self.range.contains(UnixNanos(time.1));
         if !inside {
             let loaded = part.column(time_column(self.request.signal), &mask)?;
@@ -300,7 +320,9 @@ impl<'a> Scan<'a> {
         if rows.count_set_bits() == 0 {
             return Ok(Vec::new());
         }
-        let times = part.column(time_column(self.request.signal), rows)?;
+        let time = time_column(self.request.signal);
+        part.ahead(&[time, column::SEQ], rows)?;
+        let times = part.column(time, rows)?;
         let seqs = part.column(column::SEQ, rows)?;
         let time_values = times.array.as_primitive::<TimestampNanosecondType>().values();
         let seq_values = seqs.array.as_primitive::<UInt64Type>().values();

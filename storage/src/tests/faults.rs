@@ -112,7 +112,7 @@ async fn run_with_fault(nth: Option<(u64, Fault)>) -> u64 {
     world.files.operations() - start
 }
 
-const RUN_ROUNDS: u64 = 3;
+const RUN_ROUNDS: u64 = 5;
 const RUN_REQUESTS: u64 = 20;
 const RUN_SEALED_EVERY: u64 = 20;
 

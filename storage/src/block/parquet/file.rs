@@ -2,7 +2,8 @@
 
 use super::bounds::{Bounds, PageBounds};
 use super::columns::Columns;
-use super::layout::Layout;
+use super::fetch::Fetch;
+use super::layout::{Chunk, Layout};
 use super::tail::{Tail, read_tail};
 use super::unpack::PackedGroup;
 use super::{NOTE, Note};
@@ -13,19 +14,16 @@ use crate::error::{Error, Result};
 use crate::objects::{ObjectIo, names};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use bytes::{Buf, Bytes};
 use hopline_model::schema::{schema, time_column};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::Compression;
-use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
 };
-use parquet::file::reader::{ChunkReader, Length};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 /// Consecutive rows of a block, read together.
 #[derive(Debug, Clone, Copy)]
@@ -162,9 +160,24 @@ impl RowFile {
             return Ok(RecordBatch::new_empty(projected));
         }
         let mask = ProjectionMask::roots(self.columns.parquet(), columns.iter().copied());
-        let levels = parquet_to_arrow_field_levels(self.columns.parquet(), mask, Some(schema.fields()))?;
-        let source = Arc::new(Source(self.source.clone(), bytes_read.clone()));
-        let packed = PackedGroup { source, bare: &self.columns.bare, layout: &self.layout, group, rows: group_rows };
+        let levels = parquet_to_arrow_field_levels(self.columns.parquet(), mask.clone(), Some(schema.fields()))?;
+        let leaves = (0..self.columns.parquet().num_columns()).filter(|leaf| mask.leaf_included(*leaf));
+        let chunks: Vec<(usize, Chunk)> = leaves.map(|leaf| (leaf, self.layout.chunk(group, leaf))).collect();
+        let mut wanted = Vec::with_capacity(2 * chunks.len());
+        for (_, chunk) in &chunks {
+            let pages = chunk.at + chunk.dictionary_bytes;
+            match &rows {
+                None => wanted.push(chunk.at..chunk.at + chunk.bytes),
+                Some(rows) => {
+                    if chunk.dictionary_bytes > 0 {
+                        wanted.push(chunk.at..pages);
+                    }
+                    wanted.extend(rows.scan_ranges(&chunk.pages));
+                }
+            }
+        }
+        let source = Arc::new(Fetch::new(self.source.clone(), wanted, bytes_read.clone()));
+        let packed = PackedGroup { source, bare: &self.columns.bare, chunks, rows: group_rows };
         let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &packed, count, rows)?;
         let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
         let batch = if batches.len() == 1 { batches.into_iter().next() } else { Some(arrow::compute::concat_batches(&projected, &batches)?) };
@@ -192,27 +205,4 @@ pub(super) fn parse(tail: &Tail) -> Result<ParquetMetaData> {
 fn time_of(pages: &[PageBounds]) -> Option<(i64, i64)> {
     let known = pages.iter().filter_map(|page| if let PageBounds::Int(min, max) = page { Some((*min, *max)) } else { None });
     known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-}
-
-/// Pages, checked as they are read.
-struct Source(Arc<Checked>, Arc<AtomicU64>);
-
-impl Length for Source {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-}
-
-impl ChunkReader for Source {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> std::result::Result<Self::T, ParquetError> {
-        let len = self.0.len().saturating_sub(start) as usize;
-        Ok(self.get_bytes(start, len)?.reader())
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> std::result::Result<Bytes, ParquetError> {
-        self.1.fetch_add(length as u64, Ordering::Relaxed);
-        self.0.read(start, length).map_err(|error| ParquetError::External(Box::new(error)))
-    }
 }

@@ -27,7 +27,7 @@ pub(super) struct Layout {
 }
 
 /// A column of a row group.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Chunk {
     /// Its place in the file.
     pub(super) at: u64,

@@ -4,7 +4,7 @@
 //! more than the rows. So it is told that pages are not packed, hands them over as they stand in the file, and they are unpacked with one
 //! context per thread.
 
-use super::layout::{Chunk, Layout};
+use super::layout::Chunk;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::Compression;
@@ -21,8 +21,8 @@ pub(super) struct PackedGroup<'a, S> {
     pub(super) source: Arc<S>,
     /// The file's footer without row groups.
     pub(super) bare: &'a ParquetMetaData,
-    pub(super) layout: &'a Layout,
-    pub(super) group: usize,
+    /// The columns that are read, by leaf.
+    pub(super) chunks: Vec<(usize, Chunk)>,
     pub(super) rows: usize,
 }
 
@@ -32,7 +32,9 @@ impl<S: ChunkReader + 'static> RowGroups for PackedGroup<'_, S> {
     }
 
     fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
-        let Chunk { at, dictionary_bytes, bytes, pages } = self.layout.chunk(self.group, leaf);
+        let found = self.chunks.binary_search_by_key(&leaf, |chunk| chunk.0);
+        let chunk = found.map_err(|_| ParquetError::General(format!("column {leaf} was not asked for")))?;
+        let Chunk { at, dictionary_bytes, bytes, pages } = self.chunks[chunk].1.clone();
         let column = ColumnChunkMetaData::builder(self.bare.file_metadata().schema_descr().column(leaf))
             .set_dictionary_page_offset((dictionary_bytes > 0).then_some(at as i64))
             .set_data_page_offset((at + dictionary_bytes) as i64)
