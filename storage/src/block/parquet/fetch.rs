@@ -5,7 +5,7 @@
 //! summed up for each of them. And where a disk answers after a tenth of a millisecond, a point read would cost as many of
 //! those as it has pages: pieces are few, and the disk is told of all of them before the first is read.
 
-use crate::block::checked::Checked;
+use crate::block::checked::{Checked, STRIPE_BYTES};
 use crate::error::Result;
 use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// So many bytes that nobody asked for cost less than another read.
-const GAP_BYTES: u64 = 16 << 10;
+const GAP_BYTES: u64 = STRIPE_BYTES as u64;
 /// Neighbours beyond this are fetched on their own.
 const FETCH_BYTES_MAX: u64 = 1 << 20;
 
