@@ -1,4 +1,5 @@
-//! A row group as the scan reads it: a column when it is asked for, and of it the pages of the rows in question.
+//! A row group as the scan reads it: a column when it is asked for, and of it the pages of the rows in question; of a few rows
+//! their values alone.
 
 use super::candidates::Candidates;
 use super::dense::{DenseKey, dense_texts, join};
@@ -77,10 +78,13 @@ impl GroupPart {
 
     /// What is read for the rows of a mask.
     fn reading(&self, mask: &BooleanBuffer) -> Reading {
-        if mask.count_set_bits() <= FEW_ROWS {
+        let (rows, count) = (self.rows(), mask.count_set_bits());
+        if count == rows {
+            return Reading::All;
+        }
+        if count <= FEW_ROWS {
             return Reading::Few(mask.clone());
         }
-        let rows = self.rows();
         let held = |from: usize| mask.slice(from, PAGE_ROWS.min(rows - from)).has_true();
         let pages: Vec<bool> = (0..rows).step_by(PAGE_ROWS).map(held).collect();
         if pages.iter().all(|held| *held) { Reading::All } else { Reading::Pages(pages) }
@@ -155,7 +159,11 @@ impl Part for GroupPart {
         if let Some(loaded) = self.known(name, mask) {
             return Ok(loaded);
         }
-        let reading = self.reading(mask);
+        let reading = match self.read.borrow().get(name) {
+            // Of several conditions each asks for a few rows: they are read once together from then on.
+            Some((Reading::Few(before), _)) => self.reading(&(before | mask)),
+            _ => self.reading(mask),
+        };
         let loaded = if name == column::OBSERVED_TIME && self.signal == Signal::Logs {
             let (batch, rows) = self.load_rows(&[column::TIME, OBSERVED_DELAY], &reading)?;
             Loaded { array: observed(named(&batch, OBSERVED_DELAY)?, named(&batch, column::TIME)?), rows }
@@ -167,17 +175,18 @@ impl Part for GroupPart {
         Ok(loaded)
     }
 
-    fn ahead(&self, names: &[&str], mask: &BooleanBuffer) -> Result<()> {
+    fn ahead(&self, names: &[&str], mask: &BooleanBuffer) {
         let unknown: Vec<&str> = names.iter().copied().filter(|name| self.known(name, mask).is_none()).collect();
-        if unknown.len() > 1 {
-            let reading = self.reading(mask);
-            let (batch, rows) = self.load_rows(&unknown, &reading)?;
-            for name in unknown {
-                let loaded = Loaded { array: named(&batch, name)?.clone(), rows: rows.clone() };
-                self.read.borrow_mut().insert(name.to_owned(), (reading.clone(), loaded));
-            }
+        if unknown.len() < 2 {
+            return;
         }
-        Ok(())
+        let reading = self.reading(mask);
+        // Whoever asks for a column that cannot be read is told so.
+        let Ok((batch, rows)) = self.load_rows(&unknown, &reading) else { return };
+        for (name, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            let loaded = Loaded { array: array.clone(), rows: rows.clone() };
+            self.read.borrow_mut().insert(name.name().clone(), (reading.clone(), loaded));
+        }
     }
 
     fn dense(&self, key: &str) -> Option<Dense> {

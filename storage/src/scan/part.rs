@@ -14,7 +14,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// So many rows are read alone, without the others of their pages.
+/// Of so few rows the values are decoded alone, not with all others of their pages.
 pub(crate) const FEW_ROWS: usize = 256;
 
 /// Values of one column for some rows of a part.
@@ -63,10 +63,8 @@ pub(crate) trait Part: fmt::Debug {
     /// A fixed column for at least the rows of the mask. `attributes` is what is not in dense columns.
     fn column(&self, name: &str, mask: &BooleanBuffer) -> Result<Loaded>;
 
-    /// These columns will all be asked for, for the rows of the mask or some of them: they are read together.
-    fn ahead(&self, _names: &[&str], _mask: &BooleanBuffer) -> Result<()> {
-        Ok(())
-    }
+    /// Reads fixed columns together that are likely to be asked for, for the rows of the mask.
+    fn ahead(&self, _names: &[&str], _mask: &BooleanBuffer) {}
 
     /// The column of an attribute key, if it has one here.
     fn dense(&self, _key: &str) -> Option<Dense> {

@@ -80,7 +80,7 @@ pub(crate) struct Scan<'a> {
     /// The request's range, narrowed by `after`.
     pub(crate) range: TimeRange,
     pub(crate) stats: ScanStats,
-    /// Columns that are read of every row that indexes find.
+    /// Columns that are likely to be read of the rows that indexes find.
     ahead: Vec<&'static str>,
     waiting: BinaryHeap<Waiting<'a>>,
 }
@@ -210,7 +210,7 @@ impl<'a> Scan<'a> {
     fn matching(&self, part: &dyn Part, time: (i64, i64)) -> Result<BooleanBuffer> {
         let mut mask = part.candidates();
         if !self.ahead.is_empty() && mask.count_set_bits() <= FEW_ROWS {
-            part.ahead(&self.ahead, &mask)?;
+            part.ahead(&self.ahead, &mask);
         }
         let inside = self.range.contains(UnixNanos(time.0)) && self.range.contains(UnixNanos(time.1));
         if !inside {
@@ -321,7 +321,7 @@ impl<'a> Scan<'a> {
             return Ok(Vec::new());
         }
         let time = time_column(self.request.signal);
-        part.ahead(&[time, column::SEQ], rows)?;
+        part.ahead(&[time, column::SEQ], rows);
         let times = part.column(time, rows)?;
         let seqs = part.column(column::SEQ, rows)?;
         let time_values = times.array.as_primitive::<TimestampNanosecondType>().values();

@@ -251,7 +251,7 @@ async fn a_month_is_as_quick_as_an_hour() {
     assert!(stats.blocks <= 2 * (DAYS * 2 + stats.block_bytes / (16 << 20)), "{line}");
     assert!(blocks_opened <= 2 + 8, "{line}");
     // The short form runs beside other tests, so only a growth with what is stored fails there. From the disk a trace of a
-    // month is one more read than one of an hour, of about six: the index that says which block holds it.
+    // month waits once more than one of an hour: for the index that says which block holds it.
     for (state, most) in [(Files::Warm, if long { 1.5 } else { 6.0 }), (Files::Cold, if long { 2.0 } else { 6.0 })] {
         assert!(ratios.iter().filter(|(of, _)| *of == state).all(|(_, ratio)| *ratio <= most), "{line}");
     }

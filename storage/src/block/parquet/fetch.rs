@@ -1,5 +1,5 @@
-//! The pieces of a file that one read of rows needs: those that lie near each other are fetched together, when the first of
-//! them is asked for.
+//! The pieces of a file that one read of rows needs: those that lie beside each other are fetched together, when the first of
+//! them is asked for, and let go of after the last.
 //!
 //! Pages of small columns are a few hundred bytes, and checksums are of 8 KiB: fetched one by one, the same 8 KiB are read and
 //! summed up for each of them. And where a disk answers after a tenth of a millisecond, a point read would cost as many of
@@ -8,14 +8,13 @@
 use crate::block::checked::{Checked, STRIPE_BYTES};
 use crate::error::Result;
 use bytes::{Buf, Bytes};
+use parking_lot::Mutex;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
-/// So many bytes that nobody asked for cost less than another read.
-const GAP_BYTES: u64 = STRIPE_BYTES as u64;
 /// Neighbours beyond this are fetched on their own.
 const FETCH_BYTES_MAX: u64 = 1 << 20;
 
@@ -23,22 +22,25 @@ pub(super) struct Fetch {
     source: Arc<Checked>,
     bytes_read: Arc<AtomicU64>,
     /// Ascending, apart from each other.
-    pieces: Vec<Piece>,
+    pieces: Mutex<Vec<Piece>>,
 }
 
+#[derive(Debug, PartialEq)]
 struct Piece {
     range: Range<u64>,
-    bytes: OnceLock<Bytes>,
+    /// How many of the wanted ranges in it were not asked for yet.
+    left: usize,
+    bytes: Option<Bytes>,
 }
 
 impl Fetch {
-    /// `wanted`: all that will be asked for, in any order; what else is asked for is read on its own.
+    /// `wanted`: what will be asked for, as it will be, in any order; what else is asked for is read on its own.
     pub(super) fn new(source: Arc<Checked>, wanted: Vec<Range<u64>>, bytes_read: Arc<AtomicU64>) -> Self {
-        let pieces: Vec<Piece> = together(wanted).into_iter().map(|range| Piece { range, bytes: OnceLock::new() }).collect();
+        let pieces = together(wanted);
         if pieces.len() > 1 {
             source.will_need(pieces.iter().map(|piece| piece.range.clone()));
         }
-        Self { source, bytes_read, pieces }
+        Self { source, bytes_read, pieces: Mutex::new(pieces) }
     }
 
     fn read(&self, range: Range<u64>) -> Result<Bytes> {
@@ -48,36 +50,47 @@ impl Fetch {
     }
 
     fn bytes(&self, range: Range<u64>) -> Result<Bytes> {
-        let at = self.pieces.partition_point(|piece| piece.range.end < range.end);
-        let Some(piece) = self.pieces.get(at).filter(|piece| piece.range.start <= range.start) else { return self.read(range) };
-        let bytes = match piece.bytes.get() {
+        let mut pieces = self.pieces.lock();
+        let at = pieces.partition_point(|piece| piece.range.end < range.end);
+        let piece = pieces.get_mut(at).filter(|piece| piece.range.start <= range.start && piece.left > 0);
+        let Some(piece) = piece else { return self.read(range) };
+        piece.left -= 1;
+        let bytes = match piece.bytes.take() {
             Some(bytes) => bytes,
-            None => {
-                let bytes = self.read(piece.range.clone())?;
-                piece.bytes.get_or_init(|| bytes)
-            }
+            None => match self.read(piece.range.clone()) {
+                Ok(bytes) => bytes,
+                // What is wrong with one of them is not wrong with the others.
+                Err(_) if piece.range != range => return self.read(range),
+                Err(error) => return Err(error),
+            },
         };
         let from = piece.range.start;
-        Ok(bytes.slice((range.start - from) as usize..(range.end - from) as usize))
+        let asked = bytes.slice((range.start - from) as usize..(range.end - from) as usize);
+        piece.bytes = (piece.left > 0).then_some(bytes);
+        Ok(asked)
     }
 }
 
-/// Ranges that lie near each other as one.
-fn together(mut wanted: Vec<Range<u64>>) -> Vec<Range<u64>> {
+/// Ranges as pieces: one where no stripe of checksums stands between them that nobody asked for.
+fn together(mut wanted: Vec<Range<u64>>) -> Vec<Piece> {
+    const STRIPE: u64 = STRIPE_BYTES as u64;
+    wanted.retain(|range| !range.is_empty());
     wanted.sort_unstable_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::with_capacity(wanted.len());
+    let mut pieces: Vec<Piece> = Vec::with_capacity(wanted.len());
     for range in wanted {
-        match joined.last_mut() {
+        match pieces.last_mut() {
             // What overlaps is one piece, however long: no byte is fetched twice.
             Some(last)
-                if range.start < last.end || range.start - last.end <= GAP_BYTES && range.end.max(last.end) - last.start <= FETCH_BYTES_MAX =>
+                if range.start < last.range.end
+                    || range.start / STRIPE <= last.range.end.div_ceil(STRIPE) && range.end - last.range.start <= FETCH_BYTES_MAX =>
             {
-                last.end = last.end.max(range.end);
+                last.range.end = last.range.end.max(range.end);
+                last.left += 1;
             }
-            _ => joined.push(range),
+            _ => pieces.push(Piece { range, left: 1, bytes: None }),
         }
     }
-    joined
+    pieces
 }
 
 impl Length for Fetch {

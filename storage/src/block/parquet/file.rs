@@ -165,15 +165,10 @@ impl RowFile {
         let chunks: Vec<(usize, Chunk)> = leaves.map(|leaf| (leaf, self.layout.chunk(group, leaf))).collect();
         let mut wanted = Vec::with_capacity(2 * chunks.len());
         for (_, chunk) in &chunks {
-            let pages = chunk.at + chunk.dictionary_bytes;
+            wanted.push(chunk.at..chunk.at + chunk.dictionary_bytes);
             match &rows {
-                None => wanted.push(chunk.at..chunk.at + chunk.bytes),
-                Some(rows) => {
-                    if chunk.dictionary_bytes > 0 {
-                        wanted.push(chunk.at..pages);
-                    }
-                    wanted.extend(rows.scan_ranges(&chunk.pages));
-                }
+                None => wanted.extend(chunk.pages.iter().map(|page| page.offset as u64..page.offset as u64 + page.compressed_page_size as u64)),
+                Some(rows) => wanted.extend(rows.scan_ranges(&chunk.pages)),
             }
         }
         let source = Arc::new(Fetch::new(self.source.clone(), wanted, bytes_read.clone()));

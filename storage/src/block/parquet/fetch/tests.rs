@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{FETCH_BYTES_MAX, Fetch, GAP_BYTES, together};
-use crate::block::checked::{Checked, FileWriter};
+use super::{FETCH_BYTES_MAX, Fetch, together};
+use crate::block::checked::{Checked, Checksums, FileWriter, STRIPE_BYTES};
 use crate::block::parquet::PAGE_ROWS;
 use crate::block::tests::{Shelf, snapshot};
 use crate::block::{Block, FileKind};
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use hopline_model::schema::column;
 use hopline_model::span::Span;
 use hopline_model::{Signal, TraceId, UnixNanos};
+use parking_lot::Mutex;
 use parquet::file::reader::ChunkReader;
 use proptest::prelude::*;
 use std::io::Write;
@@ -22,11 +23,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts reads.
+/// Counts reads, and keeps what it was told of.
 #[derive(Debug)]
 struct Counting {
     objects: Arc<dyn ObjectIo>,
     reads: AtomicU64,
+    told: Mutex<Vec<Range<u64>>>,
 }
 
 impl ObjectIo for Counting {
@@ -36,6 +38,10 @@ impl ObjectIo for Counting {
     fn read(&self, name: &str, offset: u64, len: usize) -> Result<Bytes> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.objects.read(name, offset, len)
+    }
+    fn will_need(&self, name: &str, stretches: &[Range<u64>]) {
+        self.told.lock().extend_from_slice(stretches);
+        self.objects.will_need(name, stretches);
     }
     fn size(&self, name: &str) -> Result<u64> {
         self.objects.size(name)
@@ -47,7 +53,7 @@ impl ObjectIo for Counting {
 
 impl Counting {
     fn of(shelf: &Shelf) -> Arc<Self> {
-        Arc::new(Self { objects: shelf.objects.clone(), reads: AtomicU64::new(0) })
+        Arc::new(Self { objects: shelf.objects.clone(), reads: AtomicU64::new(0), told: Mutex::default() })
     }
 
     /// Reads since the last time.
@@ -56,46 +62,85 @@ impl Counting {
     }
 }
 
+const STRIPE: u64 = STRIPE_BYTES as u64;
+
+fn content(len: u64) -> Vec<u8> {
+    (0..len).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect()
+}
+
+fn write(shelf: &Shelf, content: &[u8]) -> Checksums {
+    let mut file = FileWriter::create(shelf.objects.as_ref(), "some").unwrap();
+    file.write_all(content).unwrap();
+    let (sums, _) = file.checksums();
+    file.finish(FileKind::Parquet).unwrap();
+    sums
+}
+
+fn get(fetch: &Fetch, range: &Range<u64>) -> std::result::Result<Bytes, parquet::errors::ParquetError> {
+    fetch.get_bytes(range.start, (range.end - range.start) as usize)
+}
+
 proptest! {
     #[test]
     fn bytes_as_they_stand(
         len in 1_u64..3_000_000,
-        parts in prop::collection::vec((0.0_f64..1.0, 1_u64..90_000), 1..30),
+        parts in prop::collection::vec((0.0_f64..1.0, 0_u64..90_000), 1..30),
         others in prop::collection::vec((0.0_f64..1.0, 0_u64..90_000), 0..5),
     ) {
-        let shelf = Shelf::new();
-        let content: Vec<u8> = (0..len).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect();
-        let mut file = FileWriter::create(shelf.objects.as_ref(), "some").unwrap();
-        file.write_all(&content).unwrap();
-        let (sums, _) = file.checksums();
-        file.finish(FileKind::Parquet).unwrap();
+        let (shelf, content) = (Shelf::new(), content(len));
+        let sums = write(&shelf, &content);
         let range = |(at, length): (f64, u64)| {
             let start = (at * len as f64) as u64;
             start..(start + length).min(len)
         };
+        let as_it_stands = |range: &Range<u64>| &content[range.start as usize..range.end as usize];
         let wanted: Vec<Range<u64>> = parts.into_iter().map(range).collect();
         let pieces = together(wanted.clone());
-        prop_assert!(pieces.windows(2).all(|pair| pair[0].end <= pair[1].start));
-        prop_assert!(pieces.windows(2).all(|pair| pair[1].start - pair[0].end > GAP_BYTES || pair[1].end - pair[0].start > FETCH_BYTES_MAX));
-        let asked: u64 = pieces.iter().map(|piece| piece.end - piece.start).sum();
+        for pair in pieces.windows(2) {
+            let (a, b) = (&pair[0].range, &pair[1].range);
+            prop_assert!(a.end <= b.start);
+            prop_assert!(b.start / STRIPE > a.end.div_ceil(STRIPE) || b.end - a.start > FETCH_BYTES_MAX);
+        }
 
         let counting = Counting::of(&shelf);
         let source = Arc::new(Checked::new(counting.clone(), "some".into(), sums));
         let bytes_read = Arc::new(AtomicU64::new(0));
         let fetch = Fetch::new(source, wanted.clone(), bytes_read.clone());
-        // Whatever is asked for twice is read once.
-        for range in wanted.iter().chain(&wanted) {
-            let bytes = fetch.get_bytes(range.start, (range.end - range.start) as usize).unwrap();
-            prop_assert_eq!(&bytes[..], &content[range.start as usize..range.end as usize]);
+        let told = counting.told.lock().clone();
+        prop_assert_eq!(told.len(), if pieces.len() > 1 { pieces.len() } else { 0 });
+        for (told, piece) in told.iter().zip(&pieces) {
+            prop_assert!(told.start.is_multiple_of(STRIPE) && told.start <= piece.range.start && piece.range.end <= told.end && told.end <= len);
+        }
+        for range in &wanted {
+            prop_assert_eq!(&get(&fetch, range).unwrap()[..], as_it_stands(range));
         }
         prop_assert_eq!(counting.take(), pieces.len() as u64);
-        prop_assert_eq!(bytes_read.load(Ordering::Relaxed), asked);
-        // Nobody said that these would be asked for.
-        for range in others.into_iter().map(range) {
-            let bytes = fetch.get_bytes(range.start, (range.end - range.start) as usize).unwrap();
-            prop_assert_eq!(&bytes[..], &content[range.start as usize..range.end as usize]);
+        prop_assert_eq!(bytes_read.load(Ordering::Relaxed), pieces.iter().map(|piece| piece.range.end - piece.range.start).sum::<u64>());
+        // All were asked for: nothing is held.
+        prop_assert!(fetch.pieces.lock().iter().all(|piece| piece.bytes.is_none() && piece.left == 0));
+        // Nobody said that these would be asked for, or not twice.
+        for range in others.into_iter().map(range).chain(wanted) {
+            prop_assert_eq!(&get(&fetch, &range).unwrap()[..], as_it_stands(&range));
         }
         prop_assert!(fetch.get_bytes(len, 1).is_err());
+    }
+}
+
+/// Of two neighbours that would be read together the sound one is read all the same.
+#[test]
+fn damage_beside() {
+    let (shelf, mut content) = (Shelf::new(), content(8 * STRIPE));
+    let sums = write(&shelf, &content);
+    let wanted = [STRIPE + 10..2 * STRIPE - 5, 2 * STRIPE + 7..3 * STRIPE - 1, 3 * STRIPE..3 * STRIPE + 9];
+    assert_eq!(together(wanted.to_vec()).len(), 1);
+    content[2 * STRIPE_BYTES + 1] ^= 1;
+    std::fs::write(shelf.dir.path().join("some"), &content).unwrap();
+    let source = Arc::new(Checked::new(shelf.objects.clone(), "some".into(), sums));
+    let fetch = Fetch::new(source, wanted.to_vec(), Arc::default());
+    for (range, sound) in wanted.iter().zip([true, false, true]) {
+        let bytes = get(&fetch, range);
+        assert_eq!(bytes.is_ok(), sound, "{range:?}: {bytes:?}");
+        assert!(bytes.is_err() || bytes.unwrap()[..] == content[range.start as usize..range.end as usize]);
     }
 }
 
