@@ -31,6 +31,8 @@ const ENTRY_BYTES: usize = 12;
 const ID_BYTES: usize = 8;
 /// With more ids than this asking every block is no dearer.
 const IDS_MAX: usize = 64;
+/// So many blocks are told at once that they will be asked.
+const BLOCKS_TOLD_MAX: usize = 16;
 /// Of so many entries one is known from the start: between two of them a guess is off by 128.
 const KNOWN_EVERY: u64 = 64 << 10;
 /// Entries looked at on either side of a guess, at least: one or two stripes.
@@ -227,6 +229,14 @@ impl TraceBlocks {
             self.asked.len() - 1
         });
         self.asked[at].1.as_ref().is_none_or(|places| places.contains(&place))
+    }
+
+    /// The blocks that are left will be asked one after the other: what they read is under way meanwhile.
+    pub(crate) fn will_ask(&self, blocks: &[&Block]) {
+        // Of many not all may be asked, where the first rows are enough.
+        if (2..=BLOCKS_TOLD_MAX).contains(&blocks.len()) {
+            blocks.iter().filter_map(|block| block.tix()).for_each(|tix| tix.will_need(&self.hashes));
+        }
     }
 
     fn ask(&self, index: &DayIndex) -> Option<BTreeSet<u32>> {

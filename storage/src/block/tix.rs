@@ -23,6 +23,7 @@ use super::{BlockFile, BlockMeta, FileKind, varint};
 use crate::error::{Error, Result};
 use crate::objects::ObjectIo;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) const VERSION: u8 = 1;
@@ -152,6 +153,18 @@ impl Tix {
         Ok(())
     }
 
+    /// Says that some traces (their hashes) will be looked up soon.
+    pub(crate) fn will_need(&self, wanted: &[u64]) {
+        let groups = wanted.iter().filter_map(|hash| self.groups.partition_point(|group| group.0 <= *hash).checked_sub(1));
+        self.source.will_need(groups.map(|at| self.bytes_of(at)));
+    }
+
+    /// Where a group stands.
+    fn bytes_of(&self, at: usize) -> Range<u64> {
+        let from = if at == 0 { 0 } else { self.groups[at - 1].1 };
+        u64::from(from)..u64::from(self.groups[at].1)
+    }
+
     /// Which of some traces (their hashes, sorted) may be here, each with its rows.
     pub(crate) fn holds(&self, wanted: &[u64]) -> Result<Vec<(u64, u64)>> {
         let mut held: Vec<(u64, u64)> = Vec::new();
@@ -192,9 +205,8 @@ impl Tix {
 
     /// Calls `each` with the runs of a group while it says so.
     fn group(&self, at: usize, each: &mut dyn FnMut(Run) -> bool) -> Result<()> {
-        let from = if at == 0 { 0 } else { self.groups[at - 1].1 };
-        let (first, to) = self.groups[at];
-        let bytes = self.source.read(u64::from(from), (to - from) as usize)?;
+        let (first, range) = (self.groups[at].0, self.bytes_of(at));
+        let bytes = self.source.read(range.start, (range.end - range.start) as usize)?;
         let damaged = || Error::corrupt(self.source.name(), format!("group {at}"));
         let mut rest: &[u8] = &bytes;
         let mut hash = first;

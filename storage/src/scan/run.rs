@@ -131,13 +131,18 @@ impl<'a> Scan<'a> {
                 scan.push((chunk.time_min.0, chunk.time_max.0), Unit::Chunk(chunk));
             }
             let mut traces = TraceBlocks::of(&scan.filter);
+            let mut asked: Vec<&Block> = Vec::new();
             for block in snapshot.blocks(request.signal) {
                 scan.stats.blocks += 1;
                 if block.may_match(&scan.filter, scan.range) && traces.as_mut().is_none_or(|traces| traces.may_hold(block)) {
                     scan.push((block.meta.time_min, block.meta.time_max), Unit::Block(block));
+                    asked.extend(traces.is_some().then_some(block.as_ref()));
                 } else {
                     scan.stats.blocks_pruned += 1;
                 }
+            }
+            if let Some(traces) = traces {
+                traces.will_ask(&asked);
             }
         }
         Ok(scan)

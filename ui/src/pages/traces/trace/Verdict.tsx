@@ -50,8 +50,8 @@ export function Verdict({
               {part}
             </span>
           ))}
-          {facts.length > 0 && <span className="muted"> · {facts.join(' · ')}</span>}
         </p>
+        {facts.length > 0 && <p className="verdict-facts">{facts.join(' · ')}</p>}
       </div>
       {cause && (
         <button type="button" className="button" onClick={() => onSpanId(cause.span_id)}>
