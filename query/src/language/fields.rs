@@ -246,7 +246,7 @@ pub(crate) fn resolve(name: &Name, target: Target) -> Result<Meaning, SyntaxErro
         return Ok((short.meaning)());
     }
     if let Some(other) = SHORT.iter().find(known).filter(|other| other.of == TRACES) {
-        let message = format!("{} is a condition on whole traces: ask it in a search of traces", other.name);
+        let message = format!("{} is a condition on whole traces, which only a search of traces knows", other.name);
         return Err(SyntaxError::wrong(name.place, "a field of one row", message));
     }
     near_trace_field(name, target)?;

@@ -134,7 +134,7 @@ fn mistakes_say_where_and_what() {
         (Traces, "trace.duration:>5", "at 16: expected a unit after \"5\" for trace.duration: ns, us, µs, ms, s, m, h or d, such as 5ms"),
         (Traces, "trace.start:>monday", "at 13: expected a time such as 2026-11-24T10:00:00Z for trace.start, not \"monday\""),
         (Traces, "root.name:>5", "at 11: expected a text: root.name is not larger or smaller"),
-        (Spans, "trace.spans:>5", "at 0: trace.spans is a condition on whole traces: ask it in a search of traces"),
+        (Spans, "trace.spans:>5", "at 0: trace.spans is a condition on whole traces, which only a search of traces knows"),
         (
             Traces,
             "status:error OR trace.spans:>5",

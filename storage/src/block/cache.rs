@@ -37,6 +37,10 @@ pub(crate) enum What {
     Traces,
 }
 
+impl What {
+    pub(crate) const ALL: [Self; 7] = [Self::Rows, Self::Tix, Self::Tok, Self::Index, Self::Edges, Self::Links, Self::Traces];
+}
+
 /// A side file that is absent or cannot be used is remembered too.
 #[derive(Debug, Clone)]
 pub(crate) enum Opened {
@@ -71,7 +75,7 @@ pub(crate) static OPENED: LazyLock<Cache<(Serial, What), Opened>> = LazyLock::ne
 
 /// Lets go of all that a block has opened.
 pub(crate) fn forget(block: Serial) {
-    for what in [What::Rows, What::Tix, What::Tok, What::Index, What::Edges, What::Links] {
+    for what in What::ALL {
         OPENED.invalidate(&(block, what));
     }
 }

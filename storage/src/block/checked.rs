@@ -182,9 +182,14 @@ impl Checked {
 
     /// Stretches that will be read soon.
     pub(crate) fn will_need(&self, stretches: impl Iterator<Item = Range<u64>>) {
+        let stripes: Vec<Range<u64>> = stretches.map(|bytes| self.stripes_of(&bytes)).collect();
+        self.objects.will_need(&self.name, &stripes);
+    }
+
+    /// The bytes of the stripes that some bytes stand in: these are read for them.
+    fn stripes_of(&self, bytes: &Range<u64>) -> Range<u64> {
         let stripe = STRIPE_BYTES as u64;
-        let whole = stretches.map(|bytes| bytes.start / stripe * stripe..bytes.end.div_ceil(stripe).saturating_mul(stripe).min(self.sums.len));
-        self.objects.will_need(&self.name, &whole.collect::<Vec<_>>());
+        bytes.start / stripe * stripe..bytes.end.div_ceil(stripe).saturating_mul(stripe).min(self.sums.len)
     }
 
     pub(crate) fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
@@ -194,10 +199,8 @@ impl Checked {
         if len == 0 {
             return Ok(Bytes::new());
         }
-        let stripe = STRIPE_BYTES as u64;
-        let first = offset / stripe;
-        let from = first * stripe;
-        let to = end.div_ceil(stripe).saturating_mul(stripe).min(self.sums.len);
+        let Range { start: from, end: to } = self.stripes_of(&(offset..end));
+        let first = from / STRIPE_BYTES as u64;
         let bytes = self.objects.read(&self.name, from, (to - from) as usize)?;
         self.read.fetch_add(to - from, Ordering::Relaxed);
         for (i, part) in bytes.chunks(STRIPE_BYTES).enumerate() {

@@ -52,8 +52,8 @@ impl Reading {
         match self {
             Self::All => true,
             Self::Pages(pages) => {
-                let left_out = pages.iter().enumerate().filter(|(_, held)| !**held).map(|(page, _)| page * PAGE_ROWS);
-                left_out.into_iter().all(|from| !mask.slice(from, PAGE_ROWS.min(mask.len() - from)).has_true())
+                let mut left_out = pages.iter().enumerate().filter(|(_, held)| !**held).map(|(page, _)| page * PAGE_ROWS);
+                left_out.all(|from| !mask.slice(from, PAGE_ROWS.min(mask.len() - from)).has_true())
             }
             Self::Few(rows) => !(mask & &!rows).has_true(),
         }

@@ -42,15 +42,16 @@ export function Bars({
       context.font = font;
       context.textAlign = 'right';
       context.textBaseline = 'middle';
-      for (const share of [0.5, 1]) {
-        const y = Math.round(TOP + h * (1 - share)) + 0.5;
+      // Whole numbers, each at its own height.
+      for (const tick of new Set([Math.ceil(most / 2), most])) {
+        const y = Math.round(TOP + h * (1 - tick / most)) + 0.5;
         context.strokeStyle = colours['--line']!;
         context.beginPath();
         context.moveTo(LEFT, y);
         context.lineTo(LEFT + w, y);
         context.stroke();
         context.fillStyle = colours['--muted']!;
-        context.fillText(formatCount(Math.round(most * share)), LEFT - 8, y);
+        context.fillText(formatCount(tick), LEFT - 8, y);
       }
       for (const bar of data.bars) {
         const x0 = Math.max(LEFT, xOf(bar.time, data.span, LEFT, w));

@@ -73,9 +73,7 @@ export function SearchFrame({
           {facets.data ? (
             <Facets facets={facets.data} q={q} onToggle={term => onQuery(toggleTerm(q, term))} />
           ) : facets.isError && mistake ? null : refused(facets.error) ? (
-            <Empty title="No facets here">
-              They count single spans, and this query has a condition on whole traces.
-            </Empty>
+            <Empty title="No facets here">{facets.error?.message}</Empty>
           ) : facets.isError ? (
             <Failed what="No facets" error={facets.error!} retry={() => void facets.refetch()} />
           ) : null}

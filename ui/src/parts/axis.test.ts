@@ -12,6 +12,11 @@ test('places and values go both ways', () => {
 });
 
 test('a scale is never flat, and its ticks are round', () => {
-  expect(logScale(5, 5)).toEqual({ low: 5, high: 10 });
+  // Values that are alike stand in the middle, between round numbers.
+  const flat = logScale(22.1e6, 22.1e6);
+  expect(yOf(22.1e6, flat, 0, 100)).toBeCloseTo(50);
+  expect(logTicks(flat)).toEqual([1e7, 2e7, 5e7]);
+  expect(logScale(0, 0)).toEqual({ low: 1, high: 4 });
+  expect(logScale(1e6, 4e6)).toEqual({ low: 1e6, high: 4e6 });
   expect(logTicks(logScale(1e6, 1e9))).toEqual([1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 2e8, 5e8, 1e9]);
 });

@@ -44,6 +44,9 @@ export function paintTimeAxis(
   }
 }
 
+/** Less than this between the smallest and the largest, and there is room on either side: they stand in the middle. */
+const WIDEST_FLAT = 4;
+
 /** A logarithmic scale of durations between the smallest and the largest, never of no height. */
 export interface LogScale {
   low: number;
@@ -52,8 +55,9 @@ export interface LogScale {
 
 export function logScale(smallest: number, largest: number): LogScale {
   const low = Math.max(smallest, 1);
-  const high = Math.max(largest, low * 2);
-  return { low, high };
+  if (largest >= low * WIDEST_FLAT) return { low, high: largest };
+  const middle = Math.sqrt(low * Math.max(largest, low));
+  return { low: Math.max(1, middle / WIDEST_FLAT), high: middle * WIDEST_FLAT };
 }
 
 export function yOf(duration: number, scale: LogScale, top: number, height: number): number {

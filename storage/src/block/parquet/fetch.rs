@@ -25,7 +25,7 @@ pub(super) struct Fetch {
     pieces: Mutex<Vec<Piece>>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Piece {
     range: Range<u64>,
     /// How many of the wanted ranges in it were not asked for yet.

@@ -15,7 +15,7 @@
 //! | `columns` | schemas, shared by the files that have the same |
 //! | `layout` | where the pages lie, packed |
 //! | `bounds` | smallest and largest values of pages, packed |
-//! | `fetch` | pieces of the file that lie near each other, read together |
+//! | `fetch` | pieces of the file that lie beside each other, read together |
 //! | `unpack` | pages on their way to `parquet`, unpacked with one context per thread |
 //! | `file` | an opened file: rows of a row group |
 

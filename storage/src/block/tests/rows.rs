@@ -1,6 +1,7 @@
 //! What is written comes back: every type, hostile attributes, many rows, order, meta.
 
 use super::*;
+use crate::block::cache::{OPENED, What};
 use crate::block::dense::{Splitter, choose, join};
 use arrow::array::{AsArray, StringArray};
 use hopline_model::Value;
@@ -253,4 +254,26 @@ fn windows() {
     let windows: Vec<(i64, u64)> = block.meta.windows.iter().map(|rows| (rows.window, rows.rows)).collect();
     assert_eq!(windows, [(received - 5 * hour, 2), (received, 3), (received + 600_000_000_000, 1)]);
     assert_eq!(shelf.merge(&[block], 1, 0).len(), 3);
+}
+
+/// What a block has opened goes with it, of every kind.
+#[test]
+fn what_is_gone_is_let_go_of() {
+    let mut shelf = Shelf::new();
+    let mut spans: Vec<Span> =
+        (0..500).map(|i| Span { trace_id: TraceId([(i % 200) as u8 + 1; 16]), start_time: UnixNanos(i), ..Span::default() }).collect();
+    let mut logs: Vec<Log> = (0..500).map(|i| Log { time: UnixNanos(i), body: Some(format!("line {i}")), ..Log::default() }).collect();
+    for (signal, chunks) in [(Signal::Spans, span_chunks(&mut spans, 100)), (Signal::Logs, log_chunks(&mut logs, 100))] {
+        let written = shelf.write(signal, 0, &chunks);
+        let block = Block::new(written.meta.clone(), written.objects.clone());
+        block.rows_file().unwrap();
+        block.links().unwrap();
+        assert_eq!((block.tix().is_some(), block.traces().is_some()), (true, signal == Signal::Spans));
+        assert_eq!(block.text_index().is_some(), signal == Signal::Logs);
+        _ = (block.tok(), block.edges());
+        let serial = block.serial;
+        drop(block);
+        let kept: Vec<What> = OPENED.iter().filter(|(key, _)| key.0 == serial).map(|(key, _)| key.1).collect();
+        assert_eq!(kept, [], "{signal}");
+    }
 }

@@ -112,7 +112,7 @@ export function LogsPage() {
             <strong>New logs as they arrive</strong>
           ) : first?.total ? (
             <>
-              <strong>{formatTotal(first.total)}</strong> logs
+              <strong>{formatTotal(first.total)}</strong> {first.total.value === 1 ? 'log' : 'logs'}
             </>
           ) : (
             <strong>Logs</strong>
